@@ -41,7 +41,7 @@ class DataFixes(AdminSite):
     index_title = _("Data fixes")
     site_url = "/"
 
-    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Ask for the password again before every page, unless it was entered in the last minutes."""
         inner = super().admin_view(view, cacheable)
 
@@ -52,14 +52,14 @@ class DataFixes(AdminSite):
 
         return guarded
 
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Redirect to the sign-in of the console, which is throttled."""
         if request.user.is_authenticated:
             raise PermissionDenied
         address = request.GET.get("next") or resolve_url(f"{self.name}:index")
         return redirect_to_login(address, resolve_url(settings.LOGIN_URL))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Change one's own local password."""
         back = resolve_url(f"{self.name}:index")
         user = User.objects.select_related("org").get(pk=by(request).user_id)
@@ -115,7 +115,7 @@ class ActingAdmin(Careful):
             messages.error(request, str(reason))
             return HttpResponseRedirect(request.get_full_path())
 
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Write no related rows: the action has written them."""
 
     def act(self, request: HttpRequest, doing: Callable[[], Done], answer: str | Callable[[Done], str]) -> None:

@@ -28,7 +28,7 @@ class DeviceAdmin(ActingAdmin):
     def has_add_permission(self, *_: Any, **__: Any) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Make every field read-only."""
         return [field.name for field in Device._meta.fields]
 

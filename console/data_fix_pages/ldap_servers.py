@@ -26,6 +26,6 @@ class LdapServerAdmin(ReadOnlyAdmin):
         """Link to the page that changes the server."""
         return format_html('<a href="{}">{}</a>', reverse("ldap_servers:edit", args=[obj.pk]), _("Change it there"))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Put the link above the fields."""
         return ["its_page"]

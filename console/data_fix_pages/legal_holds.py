@@ -35,15 +35,15 @@ class MatterAdmin(ActingAdmin):
     fields = ("name", "policy", "notes")
     actions = ("close",)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Make every field of a stored object read-only."""
         return () if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the dates of a stored matter."""
         return self.fields if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Open a matter through the action."""
         if change:
             return
@@ -83,15 +83,15 @@ class CustodianAdmin(ActingAdmin):
     raw_id_fields = ("matter", "user")
     actions = ("release",)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for the matter and the user of a new custodian."""
         return ("matter", "user") if obj is None else ("matter", "user", "added_at", "released_at")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Make every field of a stored object read-only."""
         return () if obj is None else ("matter", "user", "added_at", "released_at")
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Put the user on hold through the action."""
         if change:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -21,7 +22,7 @@ from orgs.rules.inheritance import effective_settings
 from orgs.rules.local_sign_in import closed_to_administrators
 
 
-class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
+class OrgForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes no argument
     """An org's own settings; for a new org also its parent."""
 
     left_behind = forms.BooleanField(label=gettext_lazy("Leave users behind whom nobody looks for"), required=False)
@@ -62,7 +63,7 @@ class OrgAdmin(ActingAdmin):
     readonly_fields = ("registration_key", "active", "path", "created_at")
     actions = ("take_out_of_use", "bring_back", "renew_key")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Ask for the parent of a new org; show the fixed values of a stored one."""
         return (
             ["parent", *OrgForm.Meta.fields]
@@ -70,7 +71,7 @@ class OrgAdmin(ActingAdmin):
             else [*OrgForm.Meta.fields, "left_behind", *self.readonly_fields]
         )
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create or change the org through the action."""
         who, at, given = by(request), timezone.now(), dict(form.cleaned_data)
         parent, default_roles = given.pop("parent", None), given.pop("default_roles")
@@ -109,7 +110,7 @@ class OrgAdmin(ActingAdmin):
         for org in chosen:
             self.act(
                 request,
-                lambda org=org: orgs.set_active(org=org, active=active, by=by(request), at=timezone.now()),  # type: ignore[misc]
+                partial(orgs.set_active, org=org, active=active, by=by(request), at=timezone.now()),
                 f"{org.name}: {done}",
             )
 
@@ -123,7 +124,11 @@ class OrgAdmin(ActingAdmin):
         for org in chosen:
             self.act(
                 request,
-                lambda org=org: orgs.renew_registration_key(org=org, by=by(request), at=timezone.now()),  # type: ignore[misc]
-                lambda key, org=org: _("%(org)s has the new key %(key)s.") % {"org": org.name, "key": key},  # type: ignore[misc]
+                partial(orgs.renew_registration_key, org=org, by=by(request), at=timezone.now()),
+                partial(_new_key, org.name),
             )
         return None
+
+
+def _new_key(org_name: str, key: str) -> str:
+    return _("%(org)s has the new key %(key)s.") % {"org": org_name, "key": key}

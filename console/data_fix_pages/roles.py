@@ -17,7 +17,7 @@ from orgs.models import AuditEntry, Role
 from orgs.permissions import Permission
 
 
-class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes no argument
     """A custom role with its permissions as checkboxes."""
 
     permissions = forms.MultipleChoiceField(
@@ -44,7 +44,7 @@ class RoleAdmin(ActingAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or not obj.locked)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the action."""
         stored = Role.objects.get(pk=obj.pk) if change else None
         given, who, at = form.cleaned_data, by(request), timezone.now()

@@ -28,6 +28,6 @@ class SyncSettingsAdmin(ActingAdmin):
     def has_add_permission(self, *_: Any, **__: Any) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save through the action."""
         sync_settings.save(values=form.values(), by=by(request), at=timezone.now())

@@ -13,7 +13,7 @@ from orgs.actions.users.user_profiles import Profile
 from orgs.models import Org, Role, User
 
 
-class UserForm(forms.ModelForm):  # type: ignore[type-arg]
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class takes no argument
     """A user with roles; states have actions instead. ``fate`` is the decision about a new user."""
 
     fate: ClassVar[Fate | None] = None

@@ -60,11 +60,11 @@ class UserAdmin(ActingAdmin):
     ordering = ("username_key",)
     actions = ("block", "unblock", "deactivate", "reactivate", "clear_pending")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out the states of a new user."""
         return self.fields if obj is not None else self.fields[:7]
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
         """Pass the decision to the form of a new user."""
         form: Any = super().get_form(request, obj, change, **options)
         form.fate = getattr(request, "fate", None)
@@ -119,7 +119,7 @@ class UserAdmin(ActingAdmin):
         }
         return TemplateResponse(request, "admin/confirm_new_user.html", context)
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Create the user as decided, or change the parts that differ, each by its action."""
         who, at = by(request), timezone.now()
         if not change:

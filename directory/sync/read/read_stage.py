@@ -35,7 +35,7 @@ from directory.sync.read.page_processor import PageProcessor
 from directory.sync.read.read_result import ReadResult, ReadSoFar
 from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows
-from directory.values.ldap import AttributeMapping, SyncCursor
+from directory.values.ldap import AttributeMapping, Connection, ReadScope, SyncCursor
 from orgs.bulk_writes import refresh_statistics
 
 BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
@@ -131,8 +131,7 @@ def _read_from(
 ) -> None:
     """Read the changes after the cursor ``since``, or everything if it is None."""
     reading_row.begin(context, found, row, server)
-    connection = server.connection
-    extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    extra_timeout = _extra_timeout(server.connection)
     evaluation = evaluation_fingerprint(server)
     entry_store = EntryStore(run_id=context.run.pk, server_id=server.pk, fingerprint=evaluation)
     found.entry_stores[server.pk] = entry_store
@@ -167,16 +166,25 @@ def _read_from(
             )
             reader.read(reading.raw_pages())
             _note_what_was_odd(reader, reading)
-        if reader.incremental:
-            row.read_scope = full_or_incremental.sentence(extent.since, reader.read_rest(extent, process))
-        else:
-            row.read_scope = full_or_incremental.everything(extent.why_full or why_full)
+        row.read_scope = _read_scope(reader, extent, process, why_full)
         row.counts = reader.counts()
         if groups is not None:
             found.notes[row.pk] += groups.sentences()
     reading_row.note_proof(row, reading)
     # If users have changed while entries were matched, some matches may be out of date, so no fingerprint is stored.
     row.match_fingerprint = fingerprint if fingerprint == _match_fingerprint(context, server) else ""
+
+
+def _read_scope(reader: PageProcessor, extent: ReadScope, process: ReadingProcess, why_full: str) -> str:
+    """Read the rest of an incremental reading, if it is one, and return in words what was read."""
+    if reader.incremental:
+        return full_or_incremental.sentence(extent.since, reader.read_rest(extent, process))
+    return full_or_incremental.everything(extent.why_full or why_full)
+
+
+def _extra_timeout(connection: Connection) -> int:
+    """Return for how many seconds a connection may be silent: one operation, after every URL was tried."""
+    return connection.operation_timeout + connection.connect_timeout * len(connection.urls)
 
 
 def _begin_entries(context: RunContext, row: RunServer, entry_store: EntryStore, *, extra_timeout: int) -> bool:
@@ -245,7 +253,7 @@ def _read_groups(
     if search is None:
         return None
     phase, connection = f"reading groups of {server.name}", server.connection_at(context.lease.clock())
-    extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    extra_timeout = _extra_timeout(connection)
     store = found.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with run_stopwatch.step("reading groups"):
         context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
