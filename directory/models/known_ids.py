@@ -49,7 +49,8 @@ class LastSeen(models.Model):
     """The last DN of a user on an LDAP server that does not have their entry any more.
 
     Any run stores it, also a simulation, because it says what was read and changes nothing about the user. Only applied plans
-    store matches, so a match may have an older DN.
+    store matches, so a match may have an older DN. ``run_id`` is the run whose reading did not find the entry; None in rows of
+    older versions.
     """
 
     id: int
@@ -58,6 +59,7 @@ class LastSeen(models.Model):
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
+    run_id = models.BigIntegerField(_("missed by run"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("last seen entry")

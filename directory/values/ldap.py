@@ -243,9 +243,11 @@ class AbsenceCheckResult:
     ``absent``: they are certainly not where the connection searches; if False, nothing is proven.
     ``dns``: where they were found. ``sentence``: the result in words for the history, without a full stop.
     ``conflict``: the directory's own matching finds entries with another username for this user.
+    ``overlooked``: they are where the connection searches, so the reading should have found them.
     """
 
     absent: bool
     sentence: str
     dns: tuple[str, ...] = ()
     conflict: bool = False
+    overlooked: bool = False

@@ -99,6 +99,13 @@ class MemoryServer:
     # How often it was asked, and of each entry, by DN, a hash and when it was first asked for as it is.
     moments: int = 0
     history: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    # Whom the last two full readings left out, by DN; nobody is "".
+    left_out: tuple[str, str] = ("", "")
+
+    @property
+    def leaves_out_twice(self) -> bool:
+        """Whether two full readings in turn left out the same person, which proves to Rollcall that they are gone."""
+        return bool(self.left_out[1]) and self.left_out[0] == self.left_out[1]
 
     @property
     def complete(self) -> bool:
@@ -129,8 +136,10 @@ class MemoryServer:
         then = int(since.at) if since else 0
         listed = [entry for entry in self.entries() if self.history[entry.dn][1] > then]
         # Whom it leaves out of the changes nobody would miss before the next full reading.
-        if self.fault == Fault.FORGETS and since is None:
-            listed = listed[1:]
+        forgotten = listed[:1] if self.fault == Fault.FORGETS and since is None else []
+        if since is None:
+            self.left_out = (self.left_out[1], "".join(entry.dn for entry in forgotten))
+        listed = listed[len(forgotten) :]
         for start in range(0, len(listed), PAGE):
             if start and self.fault == Fault.BREAKS_OFF:
                 raise DirectoryUnavailable("Can't contact LDAP server")
@@ -286,7 +295,7 @@ class MemoryAbsenceCheck:
                 )
             named = fold(who.username) in map(fold, person.usernames) and person.dn not in who.namesakes
             if by_id or named:
-                return AbsenceCheckResult(absent=False, sentence="found after all", dns=(person.dn,))
+                return AbsenceCheckResult(absent=False, sentence="found after all", dns=(person.dn,), overlooked=True)
         return AbsenceCheckResult(absent=True, sentence="nobody with that name anywhere")
 
 

@@ -150,7 +150,8 @@ class AbsenceCheck:
             entries, loose = self._find(self._session, step, rest)
             for pk, found in entries.items():
                 dns = tuple(entry.dn for entry in found)
-                results[pk] = AbsenceCheckResult(step.absent, step.words.format(plain(" and ".join(dns))), dns)
+                sentence = step.words.format(plain(" and ".join(dns)))
+                results[pk] = AbsenceCheckResult(step.absent, sentence, dns, overlooked=step.words == OVERLOOKED)
             if loose:
                 rest = [who for who in rest if who.user_id not in results and (step.by_name_too or not who.unique_ids)]
                 results |= self._taken_for(self._session, step, rest)

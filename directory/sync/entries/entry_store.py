@@ -225,7 +225,7 @@ class EntryStore:
         self._wrote = self._wrote or bool(entries)
         theirs = {each.user_id: (each.dn, each.unique_id) for each in entries if each.user_id is not None}
         if theirs:
-            last_seen_dns.note_missed(theirs, server_id=self._server_id)
+            last_seen_dns.note_missed(theirs, server_id=self._server_id, run_id=self._run_id)
 
     def forget_unseen(self) -> set[int]:
         """Drop the entries that a complete reading did not find any more; return their users."""

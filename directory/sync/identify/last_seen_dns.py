@@ -28,22 +28,29 @@ def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:
     }
 
 
-def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> None:
-    """Note the last DNs of users without an entry on a server now; ``entries`` maps user ids to DN and immutable id."""
+def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int, run_id: int) -> None:
+    """Note the last DNs of users whose entry a run has not found on a server; ``entries``: DN and immutable id, by user id."""
     found = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
     gone = {pk: entries[pk] for pk in sorted(entries.keys() - found)}
     theirs = _theirs(gone, server_id)
     LastSeen.objects.bulk_create(
         [
-            LastSeen(user_id=pk, server_id=server_id, dn=dn, unique_id=unique_id)
+            LastSeen(user_id=pk, server_id=server_id, dn=dn, unique_id=unique_id, run_id=run_id)
             for pk, (dn, unique_id) in gone.items()
             if pk in theirs
         ],
         batch_size=500,
         update_conflicts=True,
         unique_fields=["server", "user"],
-        update_fields=["dn", "unique_id"],
+        update_fields=["dn", "unique_id", "run_id"],
     )
+
+
+def missed_by(run_id: int, *, server_id: int) -> set[int]:
+    """Return the users whose entry was on a server before, and was not found there by a run."""
+    entries = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
+    missed = LastSeen.objects.filter(~Exists(entries), server=server_id, run_id=run_id)
+    return set(missed.values_list("user", flat=True))
 
 
 def moved_on(plan_id: int) -> dict[int, int]:

@@ -42,6 +42,9 @@ class Confirmation:
         self._open = ExitStack()
         self._sandboxes: dict[int, Sandbox] = {}
         self._absence_checks: dict[int, AbsenceCheck] = {}
+        # By server id, the users who certainly are not there, and those whom the reading should have found.
+        self.proven_absent: dict[int, set[int]] = {}
+        self.overlooked: dict[int, set[int]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -103,6 +106,10 @@ class Confirmation:
             for batch in self._slices(list(missing_users), extra_timeout=_extra_timeout(server)):
                 for pk, result in self._absence_check(server).look_for([missing_users[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {result.sentence}."
+                    if result.absent:
+                        self.proven_absent.setdefault(server_id, set()).add(pk)
+                    elif result.overlooked:
+                        self.overlooked.setdefault(server_id, set()).add(pk)
                     if not result.absent and sure[pk].presence is Presence.ABSENT:
                         doubt = f"{server.name}: {result.sentence}"
                         presence = Presence.CONFLICT if result.conflict else Presence.NOT_CHECKED

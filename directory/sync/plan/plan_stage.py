@@ -8,6 +8,7 @@ from directory.ldap.search.referrals import may_hold_people
 from directory.models import PlannedMatch, RunChange, RunRepeat, RunServer
 from directory.org_scope import orgs_in_scope
 from directory.sync import run_stopwatch
+from directory.sync.identify import last_seen_dns
 from directory.sync.plan import stored_users
 from directory.sync.plan.confirmation import Confirmation
 from directory.sync.plan.directory_view import DirectoryView
@@ -16,6 +17,7 @@ from directory.sync.plan.planner import Planner
 from directory.sync.plan.precondition_facts import to_note
 from directory.sync.plan.rules.absence import ServerReading
 from directory.sync.plan.user_decisions import UserDecisions
+from directory.sync.read import full_or_incremental
 from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
@@ -59,8 +61,25 @@ def _make_plan(context: RunContext, read: ReadResult) -> PlanCounts:
         for page, found in run_stopwatch.each("looking users up", decisions.looked_up(users)):
             planner.add(decisions.of(page, found))
         planner.decide_deferred()
+    for row in context.readings:
+        if row.complete and not row.since and (doubted := _doubted(row, confirmation)):
+            full_or_incremental.note_doubts(row, len(doubted))
     context.lease.save(surroundings=surroundings if plan_rows.any_to_apply(context.run) else {})
     return planner.counts
+
+
+def _doubted(row: RunServer, confirmation: Confirmation) -> set[int]:
+    """Return the users whom a reading did not find although they may be there.
+
+    An absence check found them, or their entry was there before and no absence check has proven that they are gone.
+    """
+    if row.server_id is None:
+        return set()
+    missed = last_seen_dns.missed_by(row.run_id, server_id=row.server_id)
+    proven, overlooked = (
+        each.get(row.server_id, set()) for each in (confirmation.proven_absent, confirmation.overlooked)
+    )
+    return missed - proven | overlooked
 
 
 def _fully_read_orgs(context: RunContext) -> list[int]:

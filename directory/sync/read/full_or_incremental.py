@@ -9,6 +9,9 @@ from directory.models import LdapServer, Run, RunServer, RunState
 from directory.values.ldap import CursorKind, SyncCursor
 from orgs.text import counted
 
+# A key in the counts of a reading's row.
+DOUBTED = "doubted"
+
 
 def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
     """Return the cursor of an incremental reading, or None and the reason why everything has to be read.
@@ -31,6 +34,11 @@ def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
         why_full = "its settings have changed"
     elif computed_why := _computed(server, last):
         why_full = computed_why
+    elif doubted := _doubted(last):
+        why_full = (
+            f"the last full reading did not find {counted(doubted, 'person', 'people')} of whom nothing proves that they "
+            "are gone"
+        )
     elif _broke_off(run, server):
         why_full = "the last reading of it was not complete"
     elif _read_in_full_for_nothing(run, server):
@@ -54,6 +62,20 @@ def named_computed(server: LdapServer, by_schema: Collection[str]) -> str:
     """
     named = (*server.named_attributes, *computed_attributes.names_in_filter(server.search_filter))
     return computed_attributes.why_full(named, setting=server.unmarked_attributes, by_schema=by_schema)
+
+
+def note_doubts(row: RunServer, doubted: int) -> None:
+    """Note how many users a full reading did not find although they may be there; the next reading is a full one.
+
+    No incremental reading would find them: they have not changed.
+    """
+    row.counts = {**row.counts, DOUBTED: doubted}
+    RunServer.objects.filter(pk=row.pk).update(counts=row.counts)
+
+
+def _doubted(last: Sequence[RunServer]) -> int:
+    """Return the number of users whom the last full reading did not find without proof that they are gone."""
+    return next((row.counts.get(DOUBTED, 0) for row in last if not row.since), 0)
 
 
 def _broke_off(run: Run, server: LdapServer) -> bool:
