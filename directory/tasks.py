@@ -16,8 +16,8 @@ from directory.scheduling import heartbeats
 from directory.scripts.distributed import remote_worker
 from directory.scripts.distributed.dispatcher import WorkerPool
 from directory.sync import pipeline
-from directory.sync.errors import Leaving
 from directory.sync.finish import run_mails
+from directory.sync.run_interruptions import Leaving
 from orgs.actions import archives
 from orgs.rules.actors import SYSTEM
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from directory.actions import runs, servers
+from directory.actions import run_start_and_cancel, servers
 from directory.models import LdapServer, Run, RunChange, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
-from directory.values.limit_table import LIMITS
+from directory.values.server_limits import LIMITS
 from orgs.models import Device, Org, Role, User
 from orgs.rules.actors import SYSTEM
 from tests.makers import make_device, make_org, make_user
@@ -65,7 +65,7 @@ def ldap_server(url: str, **values: Any) -> LdapServer:
 
 def sync(*chosen: LdapServer, simulated: bool = False, at: datetime = NOON, incremental: bool = False) -> Run:
     """Carry a run out and return it."""
-    run = runs.start(
+    run = run_start_and_cancel.start(
         servers=chosen,
         simulated=simulated,
         trigger=Trigger.COMMAND,

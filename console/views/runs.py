@@ -21,7 +21,7 @@ from console.listing.listing import show_list
 from console.listing.tables.runs import RunTable
 from console.presenters.runs import CHANGE_COLUMNS, change_rows, plan_of, run_page, tiles
 from console.security.access import ConsoleRequest, author, confirmed, require
-from directory.actions import plan_approvers, runs, stored_plans
+from directory.actions import plan_approvers, run_start_and_cancel, stored_plans
 from directory.actions import undo as undo_actions
 from directory.input_errors import Refused
 from directory.models import LdapServer, Run, Trigger
@@ -102,7 +102,7 @@ def synchronize(request: ConsoleRequest) -> HttpResponse:
 
 
 def _start(request: ConsoleRequest, *, simulated: bool) -> HttpResponse:
-    start = partial(runs.start, servers=(), simulated=simulated, trigger=Trigger.HAND)
+    start = partial(run_start_and_cancel.start, servers=(), simulated=simulated, trigger=Trigger.HAND)
     return _do(request, start, "ldap_servers:list")
 
 
@@ -157,7 +157,7 @@ def undo(request: ConsoleRequest, pk: int) -> HttpResponse:
 def cancel(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Ask a run to stop."""
     run = get_object_or_404(_visible(request), pk=pk)
-    return _do(request, partial(runs.cancel, run=run), run, _("The run stops at its next step."))
+    return _do(request, partial(run_start_and_cancel.cancel, run=run), run, _("The run stops at its next step."))
 
 
 def _do(request: ConsoleRequest, act: Callable[..., Run], back: Run | str, done: str = "") -> HttpResponse:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Max
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.input_errors import Refused
 from directory.models import LdapServer, Run, RunServer, SyncSettings, Trigger
 from directory.org_scope import orgs_in_scope, servers_to_read
@@ -26,7 +26,7 @@ def start_due(*, at: datetime) -> Run | None:
     if not servers:
         return None
     try:
-        return runs.start(
+        return run_start_and_cancel.start(
             servers=servers, simulated=False, trigger=Trigger.SCHEDULE, by=SYSTEM, at=at, incremental=True
         )
     except Refused as reason:
@@ -50,10 +50,10 @@ def next_runs(*, at: datetime) -> dict[int, datetime]:
 
 def wake_abandoned(*, at: datetime) -> int:
     """Call workers to all runs that wait or lost their worker; return how many."""
-    runs.close_dead(at=at)
+    run_start_and_cancel.close_dead(at=at)
     waiting = list(Run.objects.abandoned().exclude(trigger=Trigger.COMMAND).values_list("pk", flat=True))
     for run_id in waiting:
-        runs.wake_worker(run_id)
+        run_start_and_cancel.wake_worker(run_id)
     return len(waiting)
 
 

@@ -10,7 +10,7 @@ from directory import trial_slots
 from directory.ldap.connection_test.connection_test import ConnectionStep
 from directory.ldap.entry_identity import identity
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.process.isolated_test import try_connection, try_search
+from directory.ldap.process.isolated_connection_trial import try_connection, try_search
 from directory.ldap.url import parse_url
 from directory.servers import presets
 from directory.servers.presets import Preset

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from directory import void_plans
-from directory.actions import plan_approvers, runs
+from directory.actions import plan_approvers, run_start_and_cancel
 from directory.input_errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, Run, RunServer, RunState, Trigger
 from directory.models.runs.states import PLAN_LIFETIME
@@ -46,7 +46,7 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
             configuration has changed since, it passes a limit now, or another person has to
             apply it.
     """
-    runs.close_dead(at=at)
+    run_start_and_cancel.close_dead(at=at)
     with transaction.atomic():
         stored = Run.objects.select_for_update().get(pk=run.pk)
         # Lock before looking: of two undos of one run at the same time, the second sees the first.
@@ -55,12 +55,12 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
         applied = _same_plan_in_a_new_run(stored, by, at) if stored.state == RunState.PLANNED else stored
         own = applied.readings.filter(server__isnull=False)
         if RunServer.objects.filter(server__in=own.values("server"), live=True).exclude(run=applied).exists():
-            raise Refused(runs.who_holds(stored.servers.all()))
+            raise Refused(run_start_and_cancel.who_holds(stored.servers.all()))
         try:
             with transaction.atomic():
                 applied.readings.filter(server__isnull=False).update(live=True)
         except IntegrityError as error:
-            raise Refused(runs.who_holds(stored.servers.all())) from error
+            raise Refused(run_start_and_cancel.who_holds(stored.servers.all())) from error
         # Check again: from here on no other run can hold these servers.
         _refuse_void(stored)
         applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
@@ -72,9 +72,9 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
         applied.trigger = Trigger.HAND if wake else Trigger.COMMAND
         applied.save()
         _dismiss_alerts(stored, by=by, at=at)
-        runs.note_run(applied, "plan applied", by=by, at=at)
+        run_start_and_cancel.note_run(applied, "plan applied", by=by, at=at)
     if wake:
-        transaction.on_commit(lambda: runs.wake_worker(applied.pk))
+        transaction.on_commit(lambda: run_start_and_cancel.wake_worker(applied.pk))
     return applied
 
 
@@ -193,7 +193,7 @@ def discard(*, run: Run, by: Actor, at: datetime) -> Run:
             raise Refused(f"run {run.pk} is not held back")
         run.refresh_from_db()
         _dismiss_alerts(run, by=by, at=at)
-        runs.note_run(run, "plan discarded", by=by, at=at)
+        run_start_and_cancel.note_run(run, "plan discarded", by=by, at=at)
     return run
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.input_errors import Refused
 from directory.models import Run, RunServer, Trigger
 from directory.values.plan import Outcome
@@ -20,7 +20,7 @@ def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND,
     Raises:
         Refused: when the run has nothing to undo, has been undone, or another run holds one of its servers.
     """
-    runs.close_dead(at=at)
+    run_start_and_cancel.close_dead(at=at)
     with transaction.atomic():
         stored = Run.objects.select_for_update().get(pk=run.pk)
         if reason := why_not(stored):
@@ -28,11 +28,11 @@ def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND,
         try:
             with transaction.atomic():
                 undo = _queued(stored, by=by, at=at, trigger=trigger)
-        except runs.ServerHeld as error:
-            raise Refused(runs.who_holds(stored.servers.all())) from error
+        except run_start_and_cancel.ServerHeld as error:
+            raise Refused(run_start_and_cancel.who_holds(stored.servers.all())) from error
         note([Fact("run", undo.pk, str(undo), after={"undo of": run.pk})], action="undo simulated", by=by, at=at)
     if wake:
-        transaction.on_commit(lambda: runs.wake_worker(undo.pk))
+        transaction.on_commit(lambda: run_start_and_cancel.wake_worker(undo.pk))
     return undo
 
 
@@ -63,7 +63,7 @@ def _queued(run: Run, *, by: Actor, at: datetime, trigger: Trigger) -> Run:
         created_at=at,
     )
     # Neither chosen nor ever complete: schedules and limits must not count an undo as a reading.
-    runs.hold_servers(
+    run_start_and_cancel.hold_servers(
         [
             RunServer(
                 run=undo,

@@ -10,8 +10,8 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from directory.models import Run, RunChange, RunServer, RunState
-from directory.values.limit_table import Counted
 from directory.values.plan import Cause, Outcome
+from directory.values.server_limits import Counted
 from directory.void_plans import applied_since
 from orgs.models import AuditEntry
 from orgs.text import counted

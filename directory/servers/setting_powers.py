@@ -13,7 +13,7 @@ from orgs.models import Org, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
-from orgs.rules.power_comparison import EVERYWHERE
+from orgs.rules.permission_comparison import EVERYWHERE
 
 # The enabled LDAP servers that each org uses, in order, by the org's id.
 Lists = Mapping[int, tuple[int, ...]]

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from directory.models import LIVE_STATES, Run, RunServer, RunState
 from directory.models.runs.run import RunQuerySet
-from directory.sync.errors import Cancelled, Leaving, TakenOver
+from directory.sync.run_interruptions import Cancelled, Leaving, TakenOver
 
 Clock = Callable[[], datetime]
 Progress = Callable[[str, int, int | None], None]

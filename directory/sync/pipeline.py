@@ -6,13 +6,13 @@ from directory.models import RunState
 from directory.scripts.distributed.dispatcher import NO_WORKERS, WorkerPool
 from directory.sync import lease, run_context
 from directory.sync.apply import apply_stage
-from directory.sync.errors import Cancelled, SyncStopped
 from directory.sync.finish import finish_stage, holding_back, run_log
 from directory.sync.lease import Clock, Progress, ignore_progress
 from directory.sync.plan import plan_stage
 from directory.sync.read import read_stage
 from directory.sync.review import review_stage
 from directory.sync.run_context import RunContext
+from directory.sync.run_interruptions import Cancelled, SyncStopped
 from directory.sync.undo import undo_stage
 
 

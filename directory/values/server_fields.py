@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from directory.values.limit_table import LIMITS
 from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME, SCRIPTS
 from directory.values.server_field_kinds import FieldKind, FieldSection, InDigest, ServerField
+from directory.values.server_limits import LIMITS
 
 ALWAYS, EARLIER, NEVER = InDigest.ALWAYS, InDigest.EARLIER, InDigest.NEVER
 

@@ -8,7 +8,7 @@ from orgs.actions.errors import Refused
 from orgs.models import Role, RoleGrant, User
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
-from orgs.rules.power_comparison import NOTHING, Holding, beyond, within
+from orgs.rules.permission_comparison import NOTHING, Holding, beyond, within
 
 # A refusal names at most this many permissions.
 _MOST_NAMED = 4

@@ -16,7 +16,7 @@ from orgs.actions.errors import Refused
 from orgs.models import AuditEntry, User
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import with_a_closed_password, with_a_local_way_in, with_a_password, with_an_open_password
-from orgs.rules.power_comparison import NOTHING, Holding, beyond
+from orgs.rules.permission_comparison import NOTHING, Holding, beyond
 
 
 def no_password() -> str:

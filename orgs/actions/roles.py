@@ -15,7 +15,7 @@ from orgs.models import Role, RoleGrant, User
 from orgs.permissions import Permission
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import whose_password_would_count
-from orgs.rules.power_comparison import EVERYWHERE
+from orgs.rules.permission_comparison import EVERYWHERE
 from orgs.text import fold
 
 

@@ -13,7 +13,7 @@ from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import SYSTEM, Actor
 from orgs.rules.inheritance import effective_settings
 from orgs.rules.local_sign_in import with_a_local_way_in
-from orgs.rules.power_comparison import EVERYWHERE, NOTHING, Holding, beyond
+from orgs.rules.permission_comparison import EVERYWHERE, NOTHING, Holding, beyond
 from tests.makers import NOW, PASSWORD, make_org, make_role, make_server, make_sysadmin, make_user
 
 SYNC = Actor("a sync", run_id=7)

@@ -59,7 +59,7 @@ def test_memory_does_not_grow_with_the_entries() -> None:
         entries = people(MANY)
         with Sandbox(Scripts(org_name=LITTER), ()) as sandbox:
             first = sandbox.evaluate(entries)
-            child = sandbox._worker._child
+            child = sandbox._supervisor._child
             assert child is not None
             gc.collect()
             before = memory(child.pid), memory("self")
@@ -67,7 +67,7 @@ def test_memory_does_not_grow_with_the_entries() -> None:
             sandbox.second_opinions(entries[:1000])
             gc.collect()
             after = memory(child.pid), memory("self")
-            assert sandbox._worker._child is child
+            assert sandbox._supervisor._child is child
 
         grown = [now - then for now, then in zip(after, before, strict=True)]
         wrong = differing(first, second) + (grown[0] > 10) + (grown[1] > 20)

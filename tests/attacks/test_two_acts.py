@@ -44,7 +44,7 @@ HARMLESS = {
     "orgs.actions.legal_holds": {"open_matter", "add_custodians", "release", "close_matter"},
     "orgs.actions.orgs": {"set_active", "renew_registration_key"},
     # Of an undo, which only a SYSADMIN may apply.
-    "orgs.actions.put_back": {"states", "devices", "cold_archives"},
+    "orgs.actions.state_restoration": {"states", "devices", "cold_archives"},
     "orgs.actions.users.blocking": {"block"},
     "orgs.actions.users.deactivation": {"deactivate"},
     "orgs.actions.users.pending_deactivation": {"set_pending", "clear_pending"},
@@ -63,7 +63,7 @@ HARMLESS = {
     "orgs.actions.local_password_guard": {"watched", "promotions_watched", "a_sysadmin_stays"},
     # Runs are nobody's act: what they may grant is the servers' list, and who applies which is tested with approval.
     "directory.actions.plan_approvers": {"permission", "refuse_unless_second"},
-    "directory.actions.runs": {"start", "cancel", "note_run"},
+    "directory.actions.run_start_and_cancel": {"start", "cancel", "note_run"},
     "directory.actions.stored_plans": {"apply_plan", "discard", "refuse_unless_applicable", "why_not_applicable"},
     "directory.actions.undo": {"start"},
     "directory.actions.alerts": {"dismiss"},

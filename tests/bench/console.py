@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from directory.values import limit_table
+from directory.values import server_limits
 from tests.bench.machine import ROOT
 from tests.bench.measuring import Measured, run
 from tests.seed_scripts import ACTIVE_EMPLOYEE_TYPE, ORG_NAME, ROLE_NAME
 
 # No limit holds a benchmark back.
-LIMITS = {limit.setting: limit.off for limit in limit_table.LIMITS}
+LIMITS = {limit.setting: limit.off for limit in server_limits.LIMITS}
 SEED_SCRIPTS = {
     "active_script": ACTIVE_EMPLOYEE_TYPE,
     "org_name_script": ORG_NAME,

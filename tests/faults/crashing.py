@@ -57,8 +57,8 @@ POINTS = {
     "claim mail": "directory.sync.alerts_and_mails:_claim",
     "send mail": "directory.sync.alerts_and_mails:_send",
     "smtp": "django.core.mail.message:EmailMessage.send",
-    "wake": "directory.actions.runs:wake_worker",
-    "note run": "directory.actions.runs:note_run",
+    "wake": "directory.actions.run_start_and_cancel:wake_worker",
+    "note run": "directory.actions.run_start_and_cancel:note_run",
     "mail sent": "directory.sync.run_texts:mail_sent",
 }
 

@@ -17,7 +17,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from directory import invariants
-from directory.actions import due_runs, runs, sync_settings
+from directory.actions import due_runs, run_start_and_cancel, sync_settings
 from directory.models import LIVE_STATES, CachedDecision, Mail, Run, RunState, StoredEntry, SyncSettings, Trigger
 from directory.sync.finish import run_log, run_mails
 from orgs.actions import legal_holds
@@ -236,7 +236,7 @@ def opened(folder: Path, count: int, original: Database | None = None) -> Iterat
             StoredEntry.objects.all().delete()
             CachedDecision.objects.all().delete()
             by_hand = {"simulated": False, "trigger": Trigger.HAND, "by": SYSTEM, "at": timezone.now()}
-            scene.run_id = runs.start(servers=(), wake=False, **by_hand).pk  # type: ignore[arg-type]  # of one dict
+            scene.run_id = run_start_and_cancel.start(servers=(), wake=False, **by_hand).pk  # type: ignore[arg-type]  # of one dict
         yield scene
 
 

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.models import LIVE_STATES, LdapServer, Run, RunState, SyncSettings, Trigger
 from orgs.rules.actors import SYSTEM
 from tests.catalogue import noted
@@ -95,7 +95,7 @@ def test_a_lost_message_is_made_up_for_by_the_next_worker_that_starts(scene: Sce
     ) as row:
         run = scene.begin()
         scene.workers.stop()
-        runs.wake_worker(run.pk)
+        run_start_and_cancel.wake_worker(run.pk)
         scene.broker.do("FLUSHALL")
         scene.workers.start(LOOKS_AROUND="1")
         wait_for(lambda: not _live(run), "the run ends by itself")
@@ -119,7 +119,7 @@ def test_a_clock_makes_up_for_a_lost_message(scene: Scene, clocks: list[Process]
         scene.workers.ready()
         for worker in scene.workers.processes:
             worker.send_all(signal.SIGSTOP)
-        runs.wake_worker(run.pk)
+        run_start_and_cancel.wake_worker(run.pk)
         scene.broker.kill()
         scene.broker.start()
         scene.workers.wake()
@@ -162,14 +162,14 @@ def _live(run: Run) -> bool:
 
 
 def _simulation() -> Run:
-    return runs.start(servers=(), simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
+    return run_start_and_cancel.start(servers=(), simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
 
 
 @pytest.fixture
 def person(scene: Scene) -> Client:
     """A SYSADMIN before a console in which nothing runs."""
     run = scene.begin()
-    runs.cancel(run=run, by=SYSTEM, at=timezone.now())
+    run_start_and_cancel.cancel(run=run, by=SYSTEM, at=timezone.now())
     return signed_in(make_sysadmin())
 
 
@@ -257,7 +257,7 @@ def _started_by_schedule() -> Run:
 
 def _due(scene: Scene) -> None:
     """Let the server's hour be over, with nothing under way."""
-    runs.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
+    run_start_and_cancel.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
     past = timezone.now() - timedelta(hours=2)
     LdapServer.objects.update(sync_interval_hours=1)
     SyncSettings.objects.update(interval_since=past)
@@ -273,7 +273,7 @@ def test_a_killed_clock_is_made_up_for_when_it_is_back(scene: Scene, clocks: lis
         expected="the run that is overdue starts with the first bell, once",
         where=connection.vendor,
     ) as row:
-        runs.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
+        run_start_and_cancel.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
         scene.workers.ready(1)
         first = start_clock(clocks, scene, tmp_path)
         first.wait_for_words(RANG)

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from directory.actions import runs, servers
+from directory.actions import run_start_and_cancel, servers
 from directory.input_errors import Refused
 from directory.models import LdapServer, Mail, Run, RunChange, RunState, Trigger
 from directory.values.plan import Outcome
@@ -89,7 +89,9 @@ def test_a_run_changes_nobody_by_scripts_that_are_replaced_meanwhile(scene: Scen
         people = [label for label in PEOPLE if label.startswith("orgs.")]
         wrong = [line for label in people for line in (mine[label] - before[label])]
         outcomes = Counter(run.changes.values_list("outcome", flat=True))
-        following = runs.start(servers=(), simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
+        following = run_start_and_cancel.start(
+            servers=(), simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now()
+        )
         scene.end(following, RunState.HELD_BACK)
 
         assert outcomes.keys() == {"changed meanwhile"}
@@ -159,12 +161,12 @@ def test_a_run_that_is_cancelled(scene: Scene, stage: str) -> None:
         run = scene.begin()
         audit = AuditEntry.objects.count()
         if stage == "queued":
-            runs.cancel(run=run, by=SYSTEM, at=timezone.now())
+            run_start_and_cancel.cancel(run=run, by=SYSTEM, at=timezone.now())
         else:
             scene.workers.ready(1)
             point, nth = STAGES[stage]
             scene.reach(run, point, nth=nth)
-            runs.cancel(run=run, by=SYSTEM, at=timezone.now())
+            run_start_and_cancel.cancel(run=run, by=SYSTEM, at=timezone.now())
             scene.fuse.go_on()
         scene.end(run, RunState.CANCELLED)
         done = set(run.changes.filter(outcome=Outcome.APPLIED).values_list("user_id", flat=True))

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.models import EvaluationBatch, Mail, Run, RunState
 from directory.models.heartbeats import Part
 from directory.scheduling import heartbeats
@@ -92,7 +92,7 @@ def test_a_message_that_comes_six_times_to_two_workers_is_carried_out_once(scene
         for worker in scene.workers.processes:
             worker.send_all(signal.SIGSTOP)
         for _ in range(6):
-            runs.wake_worker(run.pk)
+            run_start_and_cancel.wake_worker(run.pk)
         scene.workers.wake()
         scene.end(run)
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from directory.actions import runs, stored_plans, undo
+from directory.actions import run_start_and_cancel, stored_plans, undo
 from directory.actions import servers as server_actions
 from directory.input_errors import Invalid
 from directory.invariants import RULES, broken
@@ -251,7 +251,7 @@ class Histories(RuleBasedStateMachine):
             stored_plans.discard(run=plan, by=self.world.root, at=self.world.now)
         run = self.world.start(simulated=False)
         if run is not None:
-            runs.cancel(run=run, by=self.world.root, at=self.world.now)
+            run_start_and_cancel.cancel(run=run, by=self.world.root, at=self.world.now)
             self.world.execute(run)
         self.wrote = True
 

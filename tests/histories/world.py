@@ -12,7 +12,7 @@ from unittest import mock
 from django.db import transaction
 from django.db.models.functions import Now
 
-from directory.actions import runs, servers, sync_settings
+from directory.actions import run_start_and_cancel, servers, sync_settings
 from directory.models import LdapServer, Run, StoredEntry, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import lease, pipeline
@@ -169,7 +169,7 @@ class World:
         """Start a run; nothing when it is refused."""
         chosen = [self.server(only)] if only else []
         with suppress(Refused):
-            return runs.start(
+            return run_start_and_cancel.start(
                 servers=chosen,
                 simulated=simulated,
                 trigger=Trigger.HAND,
@@ -210,7 +210,7 @@ class World:
             # Leases go by the database's clock.
             Run.objects.live().update(lease_until=Now() - timedelta(minutes=2))
             self.execute(run)
-            runs.close_dead(at=self.now)
+            run_start_and_cancel.close_dead(at=self.now)
         raise AssertionError(f"run {run.pk} is {run.state} and does not end")
 
     def knows_of_somebody_gone(self) -> bool:

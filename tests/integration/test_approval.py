@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from directory.actions import due_runs, plan_approvers, runs, servers, stored_plans, undo
+from directory.actions import due_runs, plan_approvers, run_start_and_cancel, servers, stored_plans, undo
 from directory.actions import noted_matches as match_actions
 from directory.actions import sync_settings as settings_actions
 from directory.input_errors import Invalid
@@ -64,7 +64,7 @@ def sean(employer: Employer, ada: User, bob: User) -> User:
 
 def run_by(author: Actor, *, simulated: bool = False, trigger: Trigger = Trigger.HAND, at: datetime = NOON) -> Run:
     """Carry a run out that somebody has started."""
-    run = runs.start(servers=(), simulated=simulated, trigger=trigger, by=author, at=at, wake=False)
+    run = run_start_and_cancel.start(servers=(), simulated=simulated, trigger=trigger, by=author, at=at, wake=False)
     return carried_out(run, at)
 
 

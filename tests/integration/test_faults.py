@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from directory.actions import runs, stored_plans
+from directory.actions import run_start_and_cancel, stored_plans
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import lease, pipeline
 from directory.sync.apply import apply_stage
-from directory.sync.errors import TakenOver
 from directory.sync.lease import claim
+from directory.sync.run_interruptions import TakenOver
 from directory.values.plan import Outcome
 from orgs.actions.errors import Refused
 from orgs.rules.actors import SYSTEM
@@ -167,7 +167,9 @@ class TestLimits:
 
 class TestOneRunPerServer:
     def started(self) -> Run:
-        return runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
+        return run_start_and_cancel.start(
+            servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False
+        )
 
     def test_a_second_one_is_refused_and_told_who_holds_it(self, employer: Employer) -> None:
         employer.server()
@@ -178,7 +180,7 @@ class TestOneRunPerServer:
 
     def test_a_cancelled_one_gives_the_server_back(self, employer: Employer) -> None:
         employer.server()
-        runs.cancel(run=self.started(), by=SYSTEM, at=NOON)
+        run_start_and_cancel.cancel(run=self.started(), by=SYSTEM, at=NOON)
 
         second = self.started()
 
@@ -217,7 +219,9 @@ class TestOneRunPerServer:
         employer.server()
         simulate()
         monkeypatch.setattr(apply_stage, "BATCH", 2)
-        run = runs.start(servers=[], simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
+        run = run_start_and_cancel.start(
+            servers=[], simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False
+        )
 
         class Killed(BaseException):
             pass

@@ -11,7 +11,7 @@ from django.urls import reverse
 from directory.ldap.connection_test import group_test
 from directory.ldap.connection_test.connection_test import ConnectionStep, test_connection
 from directory.ldap.errors import Stage
-from directory.ldap.process.isolated_test import try_connection
+from directory.ldap.process.isolated_connection_trial import try_connection
 from directory.values.ldap import Connection, Entry, GroupSearch
 from tests.attacks.ldap_pages import filled_in, on_the_page
 from tests.directories import Directory, people

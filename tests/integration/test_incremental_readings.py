@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.models import LdapServer, Run, RunState, StoredEntry, Trigger
 from directory.sync import pipeline
 from directory.values.plan import Outcome
@@ -414,7 +414,7 @@ def test_a_claim_that_only_the_changes_showed_is_forgotten_when_everything_is_re
         directory.modify(employer.dn("lee"), {"uid": ["lee", "kim"]})
         # Reading everything begins with an entry that has no id, after the claim has been noted.
         employer.hires("nameless")
-        run = runs.start(
+        run = run_start_and_cancel.start(
             servers=(), simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False, incremental=True
         )
         noted = [lambda: directory.modify(employer.dn("lee"), {"uid": "lee"})]

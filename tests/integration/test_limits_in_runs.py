@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.actions import runs, servers, stored_plans, undo
+from directory.actions import run_start_and_cancel, servers, stored_plans, undo
 from directory.input_errors import Invalid
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunServer, RunState, Trigger
@@ -65,7 +65,9 @@ def apply(run: Run) -> Run:
 def begun(monkeypatch: pytest.MonkeyPatch, *, batch: int) -> Run:
     """Start a run that applies so many changes at a time."""
     monkeypatch.setattr(apply_stage, "BATCH", batch)
-    return runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
+    return run_start_and_cancel.start(
+        servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False
+    )
 
 
 def once(happens: Callable[[], object], *, after: int) -> Progress:
@@ -86,7 +88,7 @@ def dies() -> None:
 def stopped_after_a_batch_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have a person stop a run while the first of its batches is under way."""
     run = begun(monkeypatch, batch=size)
-    stops = once(lambda: runs.cancel(run=run, by=SYSTEM, at=NOON), after=0)
+    stops = once(lambda: run_start_and_cancel.cancel(run=run, by=SYSTEM, at=NOON), after=0)
     pipeline.execute(run.pk, clock=Clock(NOON), progress=stops)
     run.refresh_from_db()
     assert (run.state, User.objects.filter(active=False).count()) == (RunState.CANCELLED, size)
@@ -261,7 +263,7 @@ class TestManySmallSteps:
         with pytest.raises(RuntimeError, match="died"):
             pipeline.execute(run.pk, clock=Clock(NOON), progress=once(dies, after=5))
         Run.objects.filter(pk=run.pk).update(attempts=MAX_ATTEMPTS, lease_until=None)
-        assert runs.close_dead(at=NOON + timedelta(hours=1)) == 1
+        assert run_start_and_cancel.close_dead(at=NOON + timedelta(hours=1)) == 1
         run.refresh_from_db()
         assert (run.state, User.objects.filter(active=False).count()) == (RunState.FAILED, 5)
 

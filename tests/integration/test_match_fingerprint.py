@@ -15,7 +15,7 @@ from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry, decode
 from directory.models import CachedDecision, LdapServer, Match, Run, RunServer, RunState, StoredEntry
 from directory.sync import pipeline, rule_fingerprints
-from directory.sync.identify import user_matching
+from directory.sync.identify import user_candidates
 from directory.sync.plan import directory_view
 from directory.sync.plan.rules import decision_table
 from directory.sync.plan.rules.absence import ServerReading
@@ -51,13 +51,13 @@ def staff(employer: Employer) -> Employer:
 def looked_at(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The usernames of entries that runs match from now on."""
     found: list[str] = []
-    candidates = user_matching.candidates
+    candidates = user_candidates.candidates
 
     def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
         found.extend(name for identity in identities for name in identity.usernames)
         return candidates(identities, **more)
 
-    monkeypatch.setattr(user_matching, "candidates", noted)
+    monkeypatch.setattr(user_candidates, "candidates", noted)
     return found
 
 
@@ -112,13 +112,13 @@ def test_entries_that_change_on_several_pages_are_matched_together(
     staff: Employer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     in_use: list[int] = []
-    candidates = user_matching.candidates
+    candidates = user_candidates.candidates
 
     def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
         in_use.append(len(identities))
         return candidates(identities, **more)
 
-    monkeypatch.setattr(user_matching, "candidates", noted)
+    monkeypatch.setattr(user_candidates, "candidates", noted)
     for name in ("p01", "p08", "p19"):
         staff.directory.modify(staff.dn(name), {"sn": "Married"})
 

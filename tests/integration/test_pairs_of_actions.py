@@ -16,7 +16,7 @@ from directory import invariants
 from directory.actions import noted_matches
 from directory.models import Match
 from directory.sync.plan import stored_users
-from orgs.actions import archives, devices, legal_holds, orgs, put_back, roles
+from orgs.actions import archives, devices, legal_holds, orgs, roles, state_restoration
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
     blocking,
@@ -108,8 +108,8 @@ def put_device_back(scene: Scene) -> None:
         "authorized": True,
     }
     with transaction.atomic():
-        put_back.devices(remembered={scene.device.pk: remembered}, by=SYSTEM, at=AT)
-        put_back.live_archives(archive_ids=[scene.archive.pk], at=AT)
+        state_restoration.devices(remembered={scene.device.pk: remembered}, by=SYSTEM, at=AT)
+        state_restoration.live_archives(archive_ids=[scene.archive.pk], at=AT)
 
 
 def only(scene: Scene) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.actions import runs, stored_plans
+from directory.actions import run_start_and_cancel, stored_plans
 from directory.models import Run, RunState
 from directory.sync import pipeline
 from directory.sync.apply import change_batches
@@ -107,7 +107,7 @@ def test_a_worker_that_was_overtaken_meanwhile_copies_nothing(plan: Run, monkeyp
 
 def test_it_can_be_cancelled_before_that(plan: Run) -> None:
     run = begun(plan)
-    runs.cancel(run=run, by=SYSTEM, at=NOON)
+    run_start_and_cancel.cancel(run=run, by=SYSTEM, at=NOON)
 
     carried_out(run)
 

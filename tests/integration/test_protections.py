@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from directory import invariants
-from directory.actions import runs, stored_plans
+from directory.actions import run_start_and_cancel, stored_plans
 from directory.models import Match, Run, RunState, Trigger
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
@@ -167,7 +167,9 @@ class TestClaims:
 
 class TestWhoComesWhileTheDirectoryIsRead:
     def run_in_which(self, happens: Callable[[], object]) -> Run:
-        run = runs.start(servers=(), simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
+        run = run_start_and_cancel.start(
+            servers=(), simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False
+        )
         waiting = [happens]
 
         def follow(phase: str, done: int, _total: int | None) -> None:

@@ -14,11 +14,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from directory.actions import due_runs, runs, servers, stored_plans, sync_settings
+from directory.actions import due_runs, run_start_and_cancel, servers, stored_plans, sync_settings
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import lease, pipeline, run_context
 from directory.sync.apply import apply_stage
-from directory.sync.errors import TakenOver
 from directory.sync.finish import run_mails
 from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
 from directory.sync.plan import plan_stage
@@ -26,6 +25,7 @@ from directory.sync.read.read_result import ReadResult
 from directory.sync.read.read_stage import read_servers
 from directory.sync.review import review_stage
 from directory.sync.review.limit_checks import Reason
+from directory.sync.run_interruptions import TakenOver
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
 from orgs.models import User
@@ -42,7 +42,7 @@ class Killed(BaseException):
 
 
 def queued(*, simulated: bool = False, trigger: Trigger = Trigger.HAND) -> Run:
-    return runs.start(servers=(), simulated=simulated, trigger=trigger, by=SYSTEM, at=NOON, wake=False)
+    return run_start_and_cancel.start(servers=(), simulated=simulated, trigger=trigger, by=SYSTEM, at=NOON, wake=False)
 
 
 def carried_out(run: Run) -> Run:
@@ -316,7 +316,7 @@ class TestARunWithoutAWorker:
         employer.server()
         run = stored_plans.apply_plan(run=simulate(), by=SYSTEM, at=NOON)
         woken: list[int] = []
-        monkeypatch.setattr(runs, "wake_worker", woken.append)
+        monkeypatch.setattr(run_start_and_cancel, "wake_worker", woken.append)
 
         due_runs.wake_abandoned(at=NOON + timedelta(hours=1))
 
@@ -357,7 +357,7 @@ class TestCancelling:
         def cancel_meanwhile(
             context: run_context.RunContext, read: ReadResult, plan_counts: PlanCounts
         ) -> list[Reason]:
-            runs.cancel(run=run, by=SYSTEM, at=NOON)
+            run_start_and_cancel.cancel(run=run, by=SYSTEM, at=NOON)
             return check_limits(context, read, plan_counts)
 
         monkeypatch.setattr(review_stage, "check_limits", cancel_meanwhile)
@@ -382,7 +382,7 @@ class TestCancelling:
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
-                runs.cancel(run=run, by=SYSTEM, at=NOON)
+                run_start_and_cancel.cancel(run=run, by=SYSTEM, at=NOON)
 
         pipeline.execute(run.pk, clock=Clock(), progress=cancel)
 
@@ -436,7 +436,7 @@ class TestTheSchedule:
             at = NOON + timedelta(hours=hour)
             if (run := due_runs.start_due(at=at)) is not None:
                 chosen[hour] = run.chosen_servers
-                runs.cancel(run=run, by=SYSTEM, at=at)
+                run_start_and_cancel.cancel(run=run, by=SYSTEM, at=at)
 
         assert [hour for hour, ids in chosen.items() if corp.pk in ids] == list(range(1, 14))
         assert [hour for hour, ids in chosen.items() if branch.pk in ids] == [12]

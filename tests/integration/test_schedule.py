@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import due_runs, runs, sync_settings
+from directory.actions import due_runs, run_start_and_cancel, sync_settings
 from directory.models import Run, RunState, Trigger
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note which runs a worker is told of, instead of telling a broker that no test here has."""
     calls: list[int] = []
-    monkeypatch.setattr(runs, "wake_worker", calls.append)
+    monkeypatch.setattr(run_start_and_cancel, "wake_worker", calls.append)
     return calls
 
 
@@ -74,7 +74,7 @@ class TestStartDue:
     def test_waits_while_another_run_holds_the_server(self, employer: Employer) -> None:
         employer.server()
         due_runs.start_due(at=NOON)
-        runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
+        run_start_and_cancel.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
 
         assert due_runs.start_due(at=NOON + timedelta(hours=12)) is None
 
@@ -87,19 +87,23 @@ class TestStartDue:
 class TestWakeAbandoned:
     def test_tells_a_worker_of_runs_that_wait(self, employer: Employer, woken: list[int]) -> None:
         employer.server()
-        run = runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
+        run = run_start_and_cancel.start(
+            servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False
+        )
 
         assert due_runs.wake_abandoned(at=NOON) == 1
         assert woken == [run.pk]
 
     def test_ends_a_run_that_died_too_often_and_frees_its_server(self, employer: Employer) -> None:
         employer.server()
-        run = runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
+        run = run_start_and_cancel.start(
+            servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False
+        )
         Run.objects.filter(pk=run.pk).update(attempts=5)
 
         due_runs.wake_abandoned(at=NOON)
 
         run.refresh_from_db()
         assert run.state == RunState.FAILED
-        again = runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
+        again = run_start_and_cancel.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
         assert again.state == RunState.QUEUED

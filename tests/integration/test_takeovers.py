@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from directory.actions import runs, stored_plans
+from directory.actions import run_start_and_cancel, stored_plans
 from directory.models import Run, RunState, Trigger
 from directory.sync import lease, pipeline
 from directory.sync.lease import Clock as RunClock
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 
 def queued() -> Run:
-    return runs.start(servers=(), simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
+    return run_start_and_cancel.start(servers=(), simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
 
 
 def carried_out(run: Run) -> Run:
@@ -67,7 +67,7 @@ class TestARunThatWasHeldBack:
         held_back = carried_out(half_gone).state
         stored_plans.apply_plan(run=half_gone, by=SYSTEM, at=later, wake=False)
 
-        runs.close_dead(at=later)
+        run_start_and_cancel.close_dead(at=later)
 
         half_gone.refresh_from_db()
         assert (held_back, half_gone.state) == (RunState.HELD_BACK, RunState.APPLYING)

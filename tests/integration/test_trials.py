@@ -21,8 +21,8 @@ from console.http.page_requests import browser_has_gone
 from directory import trial_slots
 from directory.actions import server_trials
 from directory.ldap.errors import Stage
-from directory.ldap.process import isolated_test
-from directory.ldap.process.isolated_test import NobodyWaits, try_connection, try_search
+from directory.ldap.process import isolated_connection_trial
+from directory.ldap.process.isolated_connection_trial import NobodyWaits, try_connection, try_search
 from directory.models import Alert, AlertKind
 from directory.servers.presets import BY_KEY
 from directory.values.ldap import Connection
@@ -72,11 +72,11 @@ class TestATrial:
             began = time.monotonic()
             steps = try_connection(to(server.url))
 
-        assert time.monotonic() - began < isolated_test.SECONDS + 2
+        assert time.monotonic() - began < isolated_connection_trial.SECONDS + 2
         assert [step.ok for step in steps] == [True, True, False]
 
     def test_of_servers_that_keep_it_waiting_ends_after_all_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(isolated_test, "SECONDS", 3)
+        monkeypatch.setattr(isolated_connection_trial, "SECONDS", 3)
         with FakeDirectory(silent=True) as server:
             began = time.monotonic()
             steps = try_connection(to(server.url))
@@ -241,4 +241,4 @@ def test_three_at_once_end_in_their_time() -> None:
             thread.join()
 
     assert len(ended) == 3
-    assert max(ended) < isolated_test.SECONDS + 3
+    assert max(ended) < isolated_connection_trial.SECONDS + 3

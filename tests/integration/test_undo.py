@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from directory.actions import due_runs, runs, servers, stored_plans, undo
+from directory.actions import due_runs, run_start_and_cancel, servers, stored_plans, undo
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
 from directory.sync.apply import apply_stage, change_batches
@@ -447,7 +447,9 @@ class TestARunCanBeUndone:
         assert [reading.server_name for reading in run.readings.all()] == ["Corp"]
 
     def test_not_while_another_run_holds_its_server(self, left: Run) -> None:
-        holding = runs.start(servers=(), simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=LATER, wake=False)
+        holding = run_start_and_cancel.start(
+            servers=(), simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=LATER, wake=False
+        )
 
         with pytest.raises(Refused, match=f"run {holding.pk}"):
             undo.start(run=left, by=ADA, at=LATER, wake=False)
@@ -506,7 +508,7 @@ class TestAnUndoThatIsStopped:
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
-                runs.cancel(run=run, by=ADA, at=LATER)
+                run_start_and_cancel.cancel(run=run, by=ADA, at=LATER)
 
         pipeline.execute(run.pk, clock=Clock(LATER), progress=cancel)
         run.refresh_from_db()
@@ -523,7 +525,7 @@ class TestAnUndoThatIsStopped:
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
-                runs.cancel(run=run, by=ADA, at=LATER)
+                run_start_and_cancel.cancel(run=run, by=ADA, at=LATER)
 
         pipeline.execute(run.pk, clock=Clock(LATER), progress=cancel)
 

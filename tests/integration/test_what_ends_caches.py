@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 from django.db.models import Model
 
-from directory.actions import runs, servers
+from directory.actions import run_start_and_cancel, servers
 from directory.invariants import run_proofs
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
@@ -54,7 +54,9 @@ def alarms() -> list[str]:
 
 
 def queued() -> Run:
-    return runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
+    return run_start_and_cancel.start(
+        servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False
+    )
 
 
 def carry_out(run: Run, progress: Progress = lease.ignore_progress) -> Run:

@@ -17,7 +17,7 @@ from django.db import Error, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import due_runs, runs, stored_plans
+from directory.actions import due_runs, run_start_and_cancel, stored_plans
 from directory.input_errors import Refused as RunRefused
 from directory.models import LdapServer, Run, RunState, Trigger
 from orgs.actions import devices, legal_holds, orgs
@@ -172,7 +172,7 @@ def runs_of(places: list[Place]) -> Callable[[random.Random], str]:
 
 def start_and_wait(chosen: list[LdapServer], *, simulated: bool) -> Run:
     """Start a run of these servers (none: all) and wait for its end."""
-    started = runs.start(
+    started = run_start_and_cancel.start(
         servers=chosen,
         simulated=simulated,
         trigger=Trigger.HAND,

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.models import Run, RunChange, RunState, Trigger
 from directory.values.plan import Outcome
 from orgs.models import Device, Org
@@ -143,7 +143,9 @@ def next_round(number: int, load: Load, directory: Directory, folder: Path) -> R
 
 def carry_out_run(load: Load, *, simulated: bool, noted_in: Path | None = None) -> Run:
     """Have the worker carry a run out, and wait for its end."""
-    run = runs.start(servers=(), simulated=simulated, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
+    run = run_start_and_cancel.start(
+        servers=(), simulated=simulated, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now()
+    )
     if noted_in is not None:
         noted_in.write_text(str(run.pk))
     ends = time.monotonic() + load.timeout

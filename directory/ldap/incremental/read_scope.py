@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from directory.ldap.attributes.computed_attributes import names_in_filter
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.incremental import attribute_schema, cursor, surrounding_changes
+from directory.ldap.incremental import attributes_computed_by_server, cursor, surrounding_changes
 from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.transport.connect import connect
 from directory.ldap.transport.session import Session
@@ -34,7 +34,7 @@ def extent(session: Session, request: ReadingRequest) -> ReadScope:
             raise
         return ReadScope(why_full=f"the server does not show where it is in its history ({refused})")
     if since is None:
-        return ReadScope(position=position, computed=attribute_schema.computed(session, named))
+        return ReadScope(position=position, computed=attributes_computed_by_server.computed(session, named))
     why_full = cursor.comparable(since, position) or _never_by_changes(connection)
     if why_full or (why_full := cursor.doubt(session, connection, since)):
         return ReadScope(position=position, why_full=why_full)
@@ -45,7 +45,9 @@ def extent(session: Session, request: ReadingRequest) -> ReadScope:
     if why_full:
         return ReadScope(position=position, why_full=why_full)
     # Administrators may have added a class of service since; the schema is taken from the last full reading.
-    return ReadScope(since, position, changed, computed=attribute_schema.computed_by_service(session, named))
+    return ReadScope(
+        since, position, changed, computed=attributes_computed_by_server.computed_by_service(session, named)
+    )
 
 
 def _never_by_changes(connection: Connection) -> str:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from directory.actions import runs, stored_plans, undo
+from directory.actions import run_start_and_cancel, stored_plans, undo
 from directory.input_errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
 from directory.sync import alerts_and_mails, lease, pipeline, run_stopwatch
@@ -96,7 +96,7 @@ class Command(BaseCommand):
             if options["undo"] is not None:
                 undone = _run(options["undo"])
                 return undo.start(run=undone, by=COMMAND_LINE, at=at, trigger=Trigger.COMMAND, wake=False)
-            return runs.start(
+            return run_start_and_cancel.start(
                 servers=[_server(name) for name in options["server"]],
                 simulated=options["simulate"],
                 trigger=Trigger.COMMAND,
@@ -113,7 +113,7 @@ class Command(BaseCommand):
             with _progress() as on_progress:
                 pipeline.execute(run.pk, clock=timezone.now, progress=on_progress)
         except KeyboardInterrupt:
-            runs.cancel(run=run, by=COMMAND_LINE, at=timezone.now())
+            run_start_and_cancel.cancel(run=run, by=COMMAND_LINE, at=timezone.now())
             pipeline.execute(run.pk, clock=timezone.now)
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
 

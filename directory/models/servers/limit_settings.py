@@ -6,7 +6,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, LimitUnit
+from directory.values.server_limits import BY_NAME, LIMITS, Limit, Limits, LimitUnit
 
 
 def _limit(name: str) -> models.PositiveSmallIntegerField[int, int] | models.PositiveIntegerField[int, int]:

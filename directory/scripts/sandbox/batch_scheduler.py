@@ -9,10 +9,10 @@ from itertools import islice
 from math import ceil
 
 from directory.scripts.sandbox.child_process import ChildDied, first_to_answer
+from directory.scripts.sandbox.child_supervisor import ON_THE_WAY, ChildSupervisor, RequestFailed
 from directory.scripts.sandbox.isolated_evaluation import IsolatedEvaluation
 from directory.scripts.sandbox.protocol import EntryAnswer, EntryText, PackedEntry, Packer
 from directory.scripts.sandbox.resource_limits import SandboxLimits
-from directory.scripts.sandbox.sandbox_worker import ON_THE_WAY, RequestFailed, SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import Verdict
 
@@ -83,7 +83,7 @@ class Batches:
     def __init__(
         self,
         entries: Iterator[Entry | EntryText],
-        workers: Sequence[SandboxWorker],
+        supervisors: Sequence[ChildSupervisor],
         packer: Packer,
         search: IsolatedEvaluation,
         pace: Pace,
@@ -92,13 +92,13 @@ class Batches:
         total: int | None = None,
     ) -> None:
         self._entries = entries
-        self._workers = workers
+        self._supervisors = supervisors
         self._packer = packer
         self._search = search
         self._pace = pace
         self._limits = limits
         self._total = total
-        self._on_the_way: dict[SandboxWorker, deque[EntryBatch]] = {worker: deque() for worker in workers}
+        self._on_the_way: dict[ChildSupervisor, deque[EntryBatch]] = {supervisor: deque() for supervisor in supervisors}
         self._again: deque[EntryBatch] = deque()
         self._failed: list[EntryBatch] = []
         self._done: dict[int, list[Verdict]] = {}
@@ -123,37 +123,37 @@ class Batches:
                     yield verdicts
         finally:
             # The next evaluation must not get the answers to these batches.
-            for worker in self._busy():
-                worker.close()
+            for supervisor in self._busy():
+                supervisor.close()
 
-    def _busy(self) -> list[SandboxWorker]:
-        return [worker for worker, batches in self._on_the_way.items() if batches]
+    def _busy(self) -> list[ChildSupervisor]:
+        return [supervisor for supervisor, batches in self._on_the_way.items() if batches]
 
     # ---- out ----
 
     def _send_what_can_be_sent(self) -> None:
         # With batches of one entry, each entry goes into a realm of its own, and not through here.
         while self._pace.batch > 1 and not self._failed:
-            worker = self._free_worker()
-            batch = self._next_batch(self._share()) if worker else None
-            if worker is None or batch is None:
+            supervisor = self._free_supervisor()
+            batch = self._next_batch(self._share()) if supervisor else None
+            if supervisor is None or batch is None:
                 return
             try:
-                worker.send(self._packer.request(batch.rows))
+                supervisor.send(self._packer.request(batch.rows))
             except ChildDied:
-                self._blame_the_oldest(worker, batch)
+                self._blame_the_oldest(supervisor, batch)
             else:
-                self._on_the_way[worker].append(batch)
+                self._on_the_way[supervisor].append(batch)
 
-    def _free_worker(self) -> SandboxWorker | None:
-        """Return the running worker with the fewest batches, else one to start; None when all have enough."""
-        running = [worker for worker in self._workers if worker.child]
-        free = [worker for worker in running if worker.takes_more]
+    def _free_supervisor(self) -> ChildSupervisor | None:
+        """Return the supervisor of a running child with the fewest batches, else one to start; None when all have enough."""
+        running = [supervisor for supervisor in self._supervisors if supervisor.child]
+        free = [supervisor for supervisor in running if supervisor.takes_more]
         if free:
-            return min(free, key=lambda worker: len(self._on_the_way[worker]))
+            return min(free, key=lambda supervisor: len(self._on_the_way[supervisor]))
         if running and not self._is_worth_a_child():
             return None
-        return next((worker for worker in self._workers if not worker.child), None)
+        return next((supervisor for supervisor in self._supervisors if not supervisor.child), None)
 
     def _is_worth_a_child(self) -> bool:
         expected = 0 if self._total is None else (self._total - self._taken) * self._pace.seconds
@@ -164,13 +164,13 @@ class Batches:
         if self._total is None or not self._pace.seconds:
             return self._pace.batch
         left = self._total - self._taken + sum(len(batch.rows) for batch in self._again)
-        even = ceil(left / len(self._workers) / ON_THE_WAY)
+        even = ceil(left / len(self._supervisors) / ON_THE_WAY)
         return min(self._pace.batch, max(even, ceil(WORTH_A_BATCH / self._pace.seconds)))
 
     def _next_batch(self, size: int) -> EntryBatch | None:
         """Return the next batch: one to send again, else the next entries; None when there is none or too many wait."""
         if not self._again:
-            if self._taken - self._given > WAITING * len(self._workers) * self._limits.batch_size:
+            if self._taken - self._given > WAITING * len(self._supervisors) * self._limits.batch_size:
                 return None
             rows = [self._packer.row(entry) for entry in islice(self._entries, size)]
             if not rows:
@@ -188,18 +188,18 @@ class Batches:
 
     def _receive(self) -> None:
         """Receive the next answer, from the child that has one first."""
-        busy = {worker.child: worker for worker in self._busy() if worker.child}
-        worker = busy[first_to_answer(list(busy), self._limits.wall_seconds)]
-        batch = self._on_the_way[worker].popleft()
-        before = worker.cpu_seconds
+        busy = {supervisor.child: supervisor for supervisor in self._busy() if supervisor.child}
+        supervisor = busy[first_to_answer(list(busy), self._limits.wall_seconds)]
+        batch = self._on_the_way[supervisor].popleft()
+        before = supervisor.cpu_seconds
         try:
-            answers = worker.answers(len(batch.rows))
+            answers = supervisor.answers(len(batch.rows))
         except (ChildDied, RequestFailed):
             self._failed.append(batch)
         else:
-            self._accept(batch, answers, worker.cpu_seconds - before)
-        if worker.child is None:
-            self._send_again(worker)
+            self._accept(batch, answers, supervisor.cpu_seconds - before)
+        if supervisor.child is None:
+            self._send_again(supervisor)
 
     def _accept(self, batch: EntryBatch, answers: list[EntryAnswer] | None, cpu_seconds: float) -> None:
         if answers is None:
@@ -217,17 +217,17 @@ class Batches:
             if rest := batch.rows[len(answers) :]:
                 self._again.append(EntryBatch(batch.start + len(answers), rest))
 
-    def _send_again(self, worker: SandboxWorker) -> None:
+    def _send_again(self, supervisor: ChildSupervisor) -> None:
         """Queue again the batches that were sent to a dead child: it has not begun them."""
-        self._again.extend(self._on_the_way[worker])
-        self._on_the_way[worker].clear()
+        self._again.extend(self._on_the_way[supervisor])
+        self._on_the_way[supervisor].clear()
 
-    def _blame_the_oldest(self, worker: SandboxWorker, batch: EntryBatch) -> None:
+    def _blame_the_oldest(self, supervisor: ChildSupervisor, batch: EntryBatch) -> None:
         """Mark the oldest batch as failed: the child was dead when this batch was sent, and an earlier one may be the cause."""
-        waiting = self._on_the_way[worker]
+        waiting = self._on_the_way[supervisor]
         waiting.append(batch)
         self._failed.append(waiting.popleft())
-        self._send_again(worker)
+        self._send_again(supervisor)
 
     # ---- one by one ----
 
@@ -244,7 +244,7 @@ class Batches:
 
     def _evaluate_isolated(self) -> bool:
         """Evaluate a few entries without a batch: the first one, and those of very slow scripts; return False if none is left."""
-        batch = self._next_batch(1 if self._careful else ON_THE_WAY * len(self._workers))
+        batch = self._next_batch(1 if self._careful else ON_THE_WAY * len(self._supervisors))
         if batch is None:
             return False
         before, spent = self._search.culprits, self._search.spent

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from directory.scripts.sandbox.child_process import Child, ChildDied
+from directory.scripts.sandbox.child_supervisor import ON_THE_WAY, ChildSupervisor, RequestFailed
 from directory.scripts.sandbox.protocol import EntryAnswer, PackedEntry, Packer
 from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE, SandboxBroken, SandboxLimits
-from directory.scripts.sandbox.sandbox_worker import ON_THE_WAY, RequestFailed, SandboxWorker
 from directory.values.scripts import Script, ScriptError, Verdict
 from orgs.text import counted
 
@@ -18,13 +18,17 @@ FRESH_SLICE = 16
 
 
 class IsolatedEvaluation:
-    """Uses all workers, none of which may have a batch; counts the entries that had to be stopped."""
+    """Uses all children, none of which may have a batch; counts the entries that had to be stopped."""
 
     def __init__(
-        self, workers: Sequence[SandboxWorker], packer: Packer, scripts: Iterable[Script[Any]], limits: SandboxLimits
+        self,
+        supervisors: Sequence[ChildSupervisor],
+        packer: Packer,
+        scripts: Iterable[Script[Any]],
+        limits: SandboxLimits,
     ) -> None:
         self.culprits = 0
-        self._workers = workers
+        self._supervisors = supervisors
         self._packer = packer
         self._scripts = tuple(scripts)
         self._limits = limits
@@ -34,7 +38,7 @@ class IsolatedEvaluation:
         verdicts: list[Verdict] = []
         for start in range(0, len(rows), FRESH_SLICE):
             part = rows[start : start + FRESH_SLICE]
-            # Get all answers first: an entry may only be tried again while no worker has another one.
+            # Get all answers first: an entry may only be tried again while no child has another one.
             for row, answer in zip(part, list(self._fresh_answers(part)), strict=True):
                 verdicts.append(self.alone(row) if answer is None else self._counted(answer))
             self.keep_to_budget()
@@ -54,8 +58,8 @@ class IsolatedEvaluation:
 
     @property
     def spent(self) -> float:
-        """The computing time of all workers in seconds."""
-        return sum(worker.cpu_seconds for worker in self._workers)
+        """The computing time of all children in seconds."""
+        return sum(supervisor.cpu_seconds for supervisor in self._supervisors)
 
     def keep_to_budget(self) -> None:
         """Raise SandboxBroken when all entries together have used up their computing time."""
@@ -66,27 +70,27 @@ class IsolatedEvaluation:
             )
 
     def _fresh_answers(self, rows: Sequence[PackedEntry]) -> Iterator[EntryAnswer | None]:
-        """Yield an answer for each entry, None for an entry without one; all workers are busy meanwhile."""
-        workers = self._workers if len(rows) > ON_THE_WAY else self._workers[:1]
+        """Yield an answer for each entry, None for an entry without one; all children are busy meanwhile."""
+        supervisors = self._supervisors if len(rows) > ON_THE_WAY else self._supervisors[:1]
         tickets: list[Child | None] = []
-        in_flight = ON_THE_WAY * len(workers)
+        in_flight = ON_THE_WAY * len(supervisors)
         for number in range(len(rows) + in_flight):
-            worker = workers[number % len(workers)]
+            supervisor = supervisors[number % len(supervisors)]
             if number >= in_flight:
                 try:
-                    yield worker.finish(tickets[number - in_flight])
+                    yield supervisor.finish(tickets[number - in_flight])
                 except (ChildDied, RequestFailed):
                     yield None
             if number < len(rows):
-                tickets.append(worker.begin(self._packer.request([rows[number]])))
+                tickets.append(supervisor.begin(self._packer.request([rows[number]])))
 
     def _alone_by(self, row: PackedEntry, script: Script[Any]) -> EntryAnswer:
-        worker = self._workers[0]
+        supervisor = self._supervisors[0]
         request = self._packer.request([row], [script])
         reason = ""
         for _ in range(TRIES):
             try:
-                return worker.alone(request)
+                return supervisor.alone(request)
             except RequestFailed as error:
                 reason = str(error)
                 return EntryAnswer(Verdict(error=ScriptError(script, reason)), limit=reason == MEMORY_MESSAGE)

@@ -13,16 +13,16 @@ from typing import Any, Self
 
 from directory.scripts.sandbox.batch_scheduler import Batches, Pace
 from directory.scripts.sandbox.child_process import Child, ChildDied
+from directory.scripts.sandbox.child_supervisor import ChildSupervisor
 from directory.scripts.sandbox.isolated_evaluation import TRIES, IsolatedEvaluation
 from directory.scripts.sandbox.protections import SandboxState, refusal
 from directory.scripts.sandbox.protocol import EntryText, Packer, with_line_feeds
 from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
-from directory.scripts.sandbox.sandbox_worker import SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import RequestedAttributes, Script, ScriptError, Scripts, Verdict
 
 # One child for each core, up to this many: one process could hardly feed more.
-WORKERS = 8
+MOST_CHILDREN = 8
 
 
 class Sandbox:
@@ -45,13 +45,15 @@ class Sandbox:
         # True for asynchronous scripts: their leftover work runs, and holds memory, until a whole batch is done.
         self._isolated = False
         self._errors: dict[Script[Any], ScriptError] | None = None
-        self._workers = [SandboxWorker(self._sources, limits, requested) for _ in range(min(WORKERS, cores()))]
-        self._worker = self._workers[0]
-        self._search = IsolatedEvaluation(self._workers, self._packer, self._sources, limits)
+        self._supervisors = [
+            ChildSupervisor(self._sources, limits, requested) for _ in range(min(MOST_CHILDREN, cores()))
+        ]
+        self._supervisor = self._supervisors[0]
+        self._search = IsolatedEvaluation(self._supervisors, self._packer, self._sources, limits)
         self._pace = Pace(limits)
         self._busy = False
         self._cost = Cost()
-        # The computing time of all workers when the last verdicts were counted.
+        # The computing time of all children when the last verdicts were counted.
         self._counted = 0.0
 
     def __enter__(self) -> Self:
@@ -64,8 +66,8 @@ class Sandbox:
 
     def close(self) -> None:
         """End the child processes."""
-        for worker in self._workers:
-            worker.close()
+        for supervisor in self._supervisors:
+            supervisor.close()
 
     def cost(self) -> Cost:
         """Return the cost of the evaluations so far, without second opinions."""
@@ -150,7 +152,7 @@ class Sandbox:
         sizes: deque[int] = deque()
         batches = Batches(
             _one_by_one(pages, sizes),
-            self._workers,
+            self._supervisors,
             self._packer,
             self._search,
             self._pace,
@@ -175,7 +177,7 @@ class Sandbox:
         reason = ""
         for _ in range(TRIES):
             try:
-                loaded = self._worker.load(script)
+                loaded = self._supervisor.load(script)
             except ChildDied as death:
                 reason = f"cannot be loaded: {death}"
                 if death.certain:

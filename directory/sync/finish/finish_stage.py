@@ -10,10 +10,10 @@ from django.db import transaction
 from directory import void_plans
 from directory.models import MailKind, Run, RunState
 from directory.sync import alerts_and_mails, lease, run_context, run_stopwatch, run_texts
-from directory.sync.errors import Cancelled
 from directory.sync.finish import run_log, run_mails
 from directory.sync.review import applied_counts
 from directory.sync.run_context import RunContext
+from directory.sync.run_interruptions import Cancelled
 from directory.sync.stored import plan_rows
 
 log = logging.getLogger("rollcall.sync")

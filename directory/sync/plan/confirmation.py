@@ -13,10 +13,10 @@ from directory.models import LdapServer
 from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import Sandbox
-from directory.sync.errors import SyncStopped
 from directory.sync.plan import directory_view, last_known_branches
 from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
+from directory.sync.run_interruptions import SyncStopped
 from directory.values.ldap import Entry, MissingUser
 from directory.values.plan import LookupResult, Presence, StoredUser
 from directory.values.scripts import SCRIPTS, ScriptError, Verdict

@@ -9,7 +9,7 @@ from directory.org_scope import OrgScope
 from directory.values.plan import OrgFacts, PlanContext
 from orgs.models import Role
 from orgs.rules.inheritance import Effective, effective_settings
-from orgs.rules.power_comparison import depends_on_org
+from orgs.rules.permission_comparison import depends_on_org
 from orgs.text import fold
 
 

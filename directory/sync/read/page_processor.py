@@ -19,11 +19,11 @@ from directory.sync import lease, run_stopwatch
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.entries.entry_values import EntryKey, ReadEntry, Stored, Waiting
 from directory.sync.entries.group_store import GroupStore
-from directory.sync.errors import ReadEverything
-from directory.sync.identify import user_matching
+from directory.sync.identify import user_candidates
 from directory.sync.read import duplicate_entries, unsent_changes
 from directory.sync.read.read_result import ReadSoFar
 from directory.sync.run_context import RunContext
+from directory.sync.run_interruptions import ReadEverything
 from directory.sync.stored import decision_cache
 from directory.values.attribute_bits import NamedAttributes
 from directory.values.ldap import AttributeMapping, Connection, Identity, ReadScope
@@ -210,7 +210,7 @@ class PageProcessor:
             _refuse_nameless(
                 each for each, (_, entry_key) in zip(who, raw_entries, strict=True) if not entry_key.stored
             )
-        found = user_matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
+        found = user_candidates.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
             ReadEntry(
                 entry_key, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named

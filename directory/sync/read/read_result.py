@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from directory.models import LdapServer
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.entries.group_store import GroupStore
-from directory.sync.identify.user_matching import UsersInScope
+from directory.sync.identify.user_candidates import UsersInScope
 
 
 @dataclass(frozen=True, slots=True)

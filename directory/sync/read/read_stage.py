@@ -20,8 +20,7 @@ from directory.sync import alerts_and_mails, run_stopwatch
 from directory.sync.entries import named_groups
 from directory.sync.entries.entry_store import EntryStore, entries_are_current
 from directory.sync.entries.group_store import GroupStore
-from directory.sync.errors import ReadEverything, SyncStopped
-from directory.sync.identify import user_matching
+from directory.sync.identify import user_candidates
 from directory.sync.read import (
     duplicate_entries,
     full_or_incremental,
@@ -34,6 +33,7 @@ from directory.sync.read import (
 from directory.sync.read.page_processor import PageProcessor
 from directory.sync.read.read_result import ReadResult, ReadSoFar
 from directory.sync.run_context import RunContext
+from directory.sync.run_interruptions import ReadEverything, SyncStopped
 from directory.sync.stored import plan_rows
 from directory.values.ldap import AttributeMapping, Connection, ReadScope, SyncCursor
 from orgs.bulk_writes import refresh_statistics
@@ -232,7 +232,7 @@ def _note_who_is_in_scope(context: RunContext, found: ReadSoFar) -> None:
     """Note the users in scope before any people are read, once for all servers."""
     if found.users_in_scope is None:
         with run_stopwatch.step("who is in scope"):
-            found.users_in_scope = user_matching.present(context.org_ids)
+            found.users_in_scope = user_candidates.present(context.org_ids)
 
 
 def _read_groups(

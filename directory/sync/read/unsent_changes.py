@@ -11,8 +11,8 @@ from directory.models import StoredEntry
 from directory.sync import run_stopwatch
 from directory.sync.entries import named_groups
 from directory.sync.entries.entry_values import GoneEntry
-from directory.sync.errors import ReadEverything
 from directory.sync.read import group_changes, missing_claimants
+from directory.sync.run_interruptions import ReadEverything
 from directory.sync.stored import decision_cache
 from directory.values import distinguished_names, membership_attributes
 from directory.values.ldap import Surroundings

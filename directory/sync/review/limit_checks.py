@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from directory.sync.stored.plan_counts import PlanCounts, ServerCounts
-from directory.values.limit_table import LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, LimitUnit
+from directory.values.server_limits import LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, LimitUnit
 from orgs.text import counted
 
 # The original's alert, word for word.

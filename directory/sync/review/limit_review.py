@@ -11,17 +11,17 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from directory.models import LdapServer, Run, RunChange, RunServer, RunState
-from directory.sync.errors import SyncStopped
 from directory.sync.identify import unidentified_entries
 from directory.sync.plan import stored_users
 from directory.sync.read.read_result import ReadResult
 from directory.sync.review import limit_checks
 from directory.sync.review.limit_checks import Reason, Sums
 from directory.sync.run_context import RunContext
+from directory.sync.run_interruptions import SyncStopped
 from directory.sync.stored import plan_rows
 from directory.sync.stored.plan_counts import PlanCounts
-from directory.values.limit_table import Counted, Limits
 from directory.values.plan import Outcome
+from directory.values.server_limits import Counted, Limits
 from orgs.models import Org
 
 # The changes of all runs within this time count together, so that many small steps do not get around a limit.

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from directory.values.limit_table import Counted
 from directory.values.plan import Account, Action, Cause, Change, DecidedUser, Outcome
 from directory.values.run_counts import USERS, WARNINGS, counted_as, filled
+from directory.values.server_limits import Counted
 from orgs.text import fold
 
 # The actions that count against limits; changes with a cause count besides.

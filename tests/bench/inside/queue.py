@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from directory.actions import runs
+from directory.actions import run_start_and_cancel
 from directory.models import Run, Trigger
 from directory.scheduling import heartbeats, queues
 from directory.sync.finish import json_summary
@@ -27,7 +27,9 @@ def main(workers: str) -> dict[str, Any]:
         assert time.perf_counter() < ends, "not all workers have been heard of"
         time.sleep(0.02)
     started = time.perf_counter()
-    run = runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=COMMAND_LINE, at=timezone.now())
+    run = run_start_and_cancel.start(
+        servers=[], simulated=False, trigger=Trigger.COMMAND, by=COMMAND_LINE, at=timezone.now()
+    )
     while Run.objects.live().filter(pk=run.pk).exists():
         assert time.perf_counter() - started < TIMEOUT, "no worker carried the run out"
         time.sleep(POLLS_EVERY)

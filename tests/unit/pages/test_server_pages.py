@@ -15,7 +15,7 @@ from django.urls import reverse
 
 from directory.actions import servers
 from directory.models import Alert, AlertKind, LdapServer, Match, OrgServer, RunState, ScriptVersion
-from directory.values.limit_table import LIMITS, Limit
+from directory.values.server_limits import LIMITS, Limit
 from orgs.models import AuditEntry, Org
 from orgs.rules.actors import SYSTEM
 from tests.attacks.forms import as_sent

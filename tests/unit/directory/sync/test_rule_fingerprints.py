@@ -116,7 +116,7 @@ def test_every_module_that_decides_is_in_the_fingerprint_of_decisions_with_all_t
 
 
 def test_every_module_that_matches_is_in_the_fingerprint_of_matches_with_all_that_it_imports() -> None:
-    assert reached_from("directory.sync.identify.user_matching") <= set(rule_fingerprints.MATCHING)
+    assert reached_from("directory.sync.identify.user_candidates") <= set(rule_fingerprints.MATCHING)
     assert rule_fingerprints.SYNC / "read" / "match_fingerprint.py" in rule_fingerprints.MATCHING
 
 

@@ -63,7 +63,7 @@ class TestChildren:
         with Sandbox(slow, ()) as sandbox:
             sandbox.evaluate(numbered(600))
 
-            shares = [worker.cpu_seconds for worker in sandbox._workers]
+            shares = [supervisor.cpu_seconds for supervisor in sandbox._supervisors]
 
         assert max(shares) < 0.75 * sum(shares)
 
@@ -77,13 +77,13 @@ class TestChildren:
         with Sandbox(ECHO, ()) as sandbox:
             sandbox.evaluate(numbered(1000))
 
-            assert [worker.child is not None for worker in sandbox._workers].count(True) == 1
+            assert [supervisor.child is not None for supervisor in sandbox._supervisors].count(True) == 1
 
     def test_are_not_started_where_nobody_is_asked_about(self) -> None:
         with Sandbox(ECHO, ()) as sandbox:
             assert list(sandbox.evaluate_pages([])) == []
 
-            assert not any(worker.child for worker in sandbox._workers)
+            assert not any(supervisor.child for supervisor in sandbox._supervisors)
 
     def test_may_have_much_to_say_while_much_is_on_its_way_to_them(self) -> None:
         """More than any pipe holds, in both directions."""
@@ -176,7 +176,7 @@ class TestPages:
                 next(found)
             ahead = len(taken) - 100
 
-        assert ahead <= 2 * sandbox_batches.WAITING * len(sandbox._workers) + 2
+        assert ahead <= 2 * sandbox_batches.WAITING * len(sandbox._supervisors) + 2
 
     def test_that_nobody_wants_any_more_leave_nothing_behind(self) -> None:
         with Sandbox(ECHO, ()) as sandbox:

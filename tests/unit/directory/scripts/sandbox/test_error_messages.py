@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from directory.scripts.sandbox.child_supervisor import ChildSupervisor
 from directory.scripts.sandbox.protocol import with_line_feeds
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
-from directory.scripts.sandbox.sandbox_worker import SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import ACTIVE, ScriptError, Scripts
 
@@ -240,7 +240,7 @@ class TestWorkLeftBehind:
         ],
     )
     def test_is_told_by_the_code_not_by_words_in_comments_and_texts(self, source: str, expected: bool) -> None:
-        worker = SandboxWorker({ACTIVE: with_line_feeds(source)}, SandboxLimits())
+        worker = ChildSupervisor({ACTIVE: with_line_feeds(source)}, SandboxLimits())
         try:
             loaded = worker.load(ACTIVE)
         finally:

@@ -400,7 +400,7 @@ class TestChild:
 
 
 def pid_of(sandbox: Sandbox) -> int:
-    child = sandbox._worker._child
+    child = sandbox._supervisor._child
     assert child is not None
     return child.pid
 

@@ -67,8 +67,8 @@ class TestSecondOpinion:
     def test_survives_its_children(self) -> None:
         with Sandbox(SEED, ("memberOf",)) as sandbox:
             first = sandbox.second_opinions(NUMBERED)
-            for worker in sandbox._workers:
-                child = worker._child
+            for supervisor in sandbox._supervisors:
+                child = supervisor._child
                 assert child is not None
                 os.kill(child.pid, signal.SIGKILL)
 
@@ -92,7 +92,7 @@ class TestSecondOpinion:
         ):
             sandbox.second_opinions(NUMBERED)
 
-        assert [worker._child for worker in sandbox._workers] == [None] * len(sandbox._workers)
+        assert [supervisor._child for supervisor in sandbox._supervisors] == [None] * len(sandbox._supervisors)
 
 
 class TestCost:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from directory.models import LdapServer
 from directory.sync.review.limit_checks import ReadingCounts, Sums, check, check_together, sums_of
 from directory.sync.stored.plan_counts import PlanCounts, ServerCounts
-from directory.values.limit_table import LIMITS, Counted, Limit, Limits, LimitUnit
 from directory.values.plan import Account, Action, Cause, Change, Outcome
+from directory.values.server_limits import LIMITS, Counted, Limit, Limits, LimitUnit
 from tests.tree import ROOT
 
 READ = ReadingCounts("Corp", entries=1000, last_entries=1000)

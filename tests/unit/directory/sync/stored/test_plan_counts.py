@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from directory.sync.stored.plan_counts import PlanCounts
-from directory.values.limit_table import Counted
 from directory.values.plan import Account, Action, Cause, Change, Outcome
+from directory.values.server_limits import Counted
 
 ADA = Account("ada", "", "", "", True, False, False, "Default", 2, frozenset({"SYSADMIN"}))
 

@@ -6,7 +6,7 @@ import pytest
 
 from orgs.models import Org
 from orgs.permissions import STANDARD_ROLES
-from orgs.rules.power_comparison import EVERYWHERE, NOTHING, Holding, beyond, within
+from orgs.rules.permission_comparison import EVERYWHERE, NOTHING, Holding, beyond, within
 
 TOP, LEFT, LEFT_LOWER, RIGHT = "0001", "00010001", "000100010001", "00010002"
 

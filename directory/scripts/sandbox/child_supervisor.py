@@ -31,7 +31,7 @@ class RequestFailed(Exception):
     """The engine failed on a whole request; the message is the reason."""
 
 
-class SandboxWorker:
+class ChildSupervisor:
     """Starts its child when it is first needed, replaces it when it dies, and adds up its computing time."""
 
     def __init__(

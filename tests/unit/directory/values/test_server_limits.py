@@ -6,7 +6,7 @@ import string
 
 import pytest
 
-from directory.values.limit_table import BY_NAME, LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, LimitUnit
+from directory.values.server_limits import BY_NAME, LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, LimitUnit
 
 each_limit = pytest.mark.parametrize("limit", LIMITS, ids=[limit.name for limit in LIMITS])
 
