@@ -220,11 +220,10 @@ class World:
         return not there.issuperset(stored)
 
     def contradicts_itself(self) -> bool:
-        """Return whether two directories have one immutable id under two names: which one counts, the first sync decides."""
-        corp, branch = (
-            {each.unique_id: each.usernames for each in self.servers[name].people.values()} for name in SERVERS
-        )
-        return any(corp[known] != branch[known] for known in corp.keys() & branch.keys())
+        """Return whether one immutable id stands under two names: which one counts, the first sync decides."""
+        names: dict[str, list[str]] = {}
+        everybody = (each for name in SERVERS for each in self.servers[name].people.values())
+        return any(names.setdefault(each.unique_id, each.usernames) != each.usernames for each in everybody)
 
     @contextmanager
     def failing(self, name: str, fault: str) -> Iterator[None]:
