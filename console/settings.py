@@ -203,7 +203,7 @@ SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30, least=1, 
 # A dangerous page asks for the password again if it was entered longer ago than this.
 CONFIRMED_SECONDS = 600
 DEFAULT_EXCEPTION_REPORTER_FILTER = "console.security.error_reports.WithoutValues"
-CSRF_FAILURE_VIEW = "console.views.session.csrf_failure"
+CSRF_FAILURE_VIEW = "console.views.session.sign_in.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

@@ -43,7 +43,7 @@ def broken(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("a bug with a secret: bind-secret-4711 in /work/somewhere.py")
 
-    monkeypatch.setattr("console.views.audit.show_list", fail)
+    monkeypatch.setattr("console.views.settings.audit.show_list", fail)
     client = world.client(SYSADMIN)
     client.raise_request_exception = False
     return client.get("/audit/")

@@ -127,7 +127,7 @@ class TestAnErrorInAView:
         self, client: Client, corp: LdapServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         given = filled_in(client, corp)
-        monkeypatch.setattr("console.views.ldap_servers._save_valid", break_down)
+        monkeypatch.setattr("console.views.ldap.server_pages._save_valid", break_down)
         for field in FIELDS:
             with reports() as written:
                 answer = client.post(reverse("ldap_servers:edit", args=[corp.pk]), given | {field: KEY})
@@ -136,7 +136,7 @@ class TestAnErrorInAView:
     @pytest.mark.parametrize("field", ["username", "password"])
     def test_that_signs_in(self, field: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         client = Client(raise_request_exception=False)
-        monkeypatch.setattr("console.views.session.authenticate", break_down)
+        monkeypatch.setattr("console.views.session.sign_in.authenticate", break_down)
         with reports() as written:
             answer = client.post(reverse("session:sign-in"), {"username": "ada", "password": "x", field: SECRET})
         is_silent(written, caplog, answer.content)
@@ -144,7 +144,7 @@ class TestAnErrorInAView:
     def test_that_asks_for_the_password_again(
         self, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("console.views.session.authenticate", break_down)
+        monkeypatch.setattr("console.views.session.sign_in.authenticate", break_down)
         with reports() as written:
             answer = client.post(reverse("session:confirm"), {"password": SECRET})
         is_silent(written, caplog, answer.content)

@@ -1,0 +1,1 @@
+"""The pages of settings, alerts, status and the audit trail."""
