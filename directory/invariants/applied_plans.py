@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, F, Max, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from directory.models import Run, RunChange, RunServer, RunState
+from directory.values import server_fields
 from directory.values.plan import Cause, Outcome
 from directory.values.server_limits import Counted
 from directory.void_plans import applied_since
@@ -20,8 +21,6 @@ APPLIED = [RunState.APPLYING, RunState.APPLIED]
 # All outcomes of a change that was once planned.
 PLANNED = (Outcome.PLANNED, Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
 COUNTED = {Cause.ABSENT: Counted.ABSENT, Cause.SCRIPT: Counted.INACTIVE}
-# Settings of a server that do not affect a plan.
-HARMLESS = {"name", "sync_interval_hours"}
 
 
 def overtaken(_at: datetime) -> Iterator[str]:
@@ -85,7 +84,7 @@ def approved_by_a_second(_at: datetime) -> Iterator[str]:
         if (since := _last_plan(run)) is not None:
             acts = acts.filter(at__gt=since)
         for pk, after in acts.filter(at__lt=run.approved_at).order_by("pk").values_list("pk", "after").iterator():
-            if set(after) - HARMLESS:
+            if set(after) - server_fields.harmless():
                 yield f"run {run.pk} was approved by {run.approved_by_label}, who had changed its servers (audit entry {pk})"
 
 

@@ -34,9 +34,9 @@ def default_always_lists() -> list[str]:
     return list(DEFAULT_ALWAYS_LISTS)
 
 
-def _script(script: Script[Any]) -> models.TextField[str, str]:
-    """Return the model field for a script's source, by the registry of scripts."""
-    return models.TextField(_(script.label), default=script.default, blank=True)
+def _script(script: Script[Any], **more: Any) -> models.TextField[str, str]:
+    """Return the model field for a script's source, by the registry of scripts; a new column needs ``db_default``."""
+    return models.TextField(_(script.label), default=script.default, blank=True, **more)
 
 
 class AttributeSettings(models.Model):

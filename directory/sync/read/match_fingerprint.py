@@ -19,7 +19,7 @@ from orgs.models import User
 
 # The hash of one row; the sum over all rows does not depend on their order. Each value is hashed with the hash of the
 # others as its seed, so that the borders between them count. On SQLite the function is Rollcall's own
-# (sqlite_hashes.py).
+# (sqlite_hash_function.py).
 HASH = """hashtextextended(u.username_key, hashtextextended(coalesce({unique_id}, ''),
     (u.id << 24) + coalesce({server}, 0) * 2 + CASE WHEN {inside} THEN 1 ELSE 0 END))"""
 NOW = """

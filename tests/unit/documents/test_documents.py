@@ -1,4 +1,4 @@
-"""Documents fit together: links lead somewhere, decisions are numbered and listed, a term is explained once."""
+"""Documents fit together: links lead somewhere, modules exist, decisions are numbered, a term is explained once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from tests.tree import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 DECISIONS = sorted((ROOT / "docs/decisions").glob("[0-9]*.md"))
+MODULES = [
+    path.relative_to(ROOT).as_posix()
+    for folder in ("console", "directory", "orgs", "tests", ".ci")
+    for path in [*(ROOT / folder).rglob("*.py"), ROOT / "manage.py"]
+]
 PARTS = ["Context", "Decision", "Consequences"]
 
 
@@ -39,6 +44,13 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         if not target.exists() or (anchor and anchor not in anchors(target)):
             lost.append(f"{file}#{anchor}")
     assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids(PAGES))
+def test_every_module_that_is_named_exists(page: Path) -> None:
+    """By its name, or by the end of its path; ``<area>`` stands for any folder."""
+    named = set(re.findall(r"`([\w/.-]+\.py)`", page.read_text()))
+    assert [name for name in sorted(named) if not any(f"/{path}".endswith(f"/{name}") for path in MODULES)] == []
 
 
 class TestDecisions:
