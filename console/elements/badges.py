@@ -1,4 +1,4 @@
-"""Shows states as badges with an icon, a word and a tone: colour alone must not carry the meaning."""
+"""Shows states as icon and word, with a tone: colour alone must not carry the meaning."""
 
 from __future__ import annotations
 
@@ -37,11 +37,14 @@ class Badge:
         return _markup(str(self.text), self.icon, self.tone)
 
 
+_ICON = {"class": "icon"}
+
+
 # Cached: there are a few dozen badges, and a page shows hundreds.
 @functools.lru_cache(maxsize=1000)
 def _markup(text: str, icon: str, tone: str) -> SafeString:
     return format_html(
-        '<span class="badge badge-{}">{}{}</span>', tone, lucide(icon, size=14, aria_hidden="true"), text
+        '<span class="state state-{}">{}{}</span>', tone, lucide(icon, aria_hidden="true", **_ICON), text
     )
 
 

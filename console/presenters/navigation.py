@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.presenters import status
+from orgs.models import User
 from orgs.permissions import Permission
 
 
@@ -30,6 +31,14 @@ class MenuItem:
     watched: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class MenuGroup:
+    """Lines of the menu under one title; the first and the last group have none."""
+
+    title: str | Promise
+    items: list[MenuItem]
+
+
 class _MenuPage(NamedTuple):
     """A page in the menu, with the name of its URL."""
 
@@ -40,7 +49,7 @@ class _MenuPage(NamedTuple):
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Return ``menu``, the pages that the viewer's roles allow (empty if nobody is signed in), and ``alarms``.
+    """Return ``menu``, groups of the pages that the viewer's roles allow (empty if nobody is signed in), and ``alarms``.
 
     ``alarms`` are problems of Rollcall itself. Both are lazy, and computed once for a page: cells of tables are
     templates too, and do not need them.
@@ -49,26 +58,50 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"menu": []}
     return {
-        "menu": functools.cache(lambda: [_menu_item(request, page) for page in _MENU if user.may(page.permission)]),
+        "menu": functools.cache(lambda: _groups(request, user)),
         "alarms": functools.cache(lambda: status.alarms(user, at=timezone.now())),
     }
 
 
-_MENU = (
-    _MenuPage(_("Dashboard"), "dashboard", "layout-dashboard", Permission.CONSOLE_LOGIN),
-    _MenuPage(_("Users"), "users:list", "users", Permission.USER_READ),
-    _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
-    _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
-    _MenuPage(_("Roles"), "roles:list", "key-round", Permission.USER_READ),
-    _MenuPage(_("Legal holds"), "legal_holds:list", "gavel", Permission.ALL_USER_READ),
-    _MenuPage(_("LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
-    _MenuPage(_("History"), "runs:list", "history", Permission.SYSTEM),
-    _MenuPage(_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
-    _MenuPage(_("Status"), "status", "activity", Permission.SYSTEM),
-    _MenuPage(_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
-    _MenuPage(_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
-    _MenuPage(_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),
+_MENU: tuple[tuple[str | Promise, tuple[_MenuPage, ...]], ...] = (
+    (
+        "",
+        (
+            _MenuPage(_("Dashboard"), "dashboard", "layout-dashboard", Permission.CONSOLE_LOGIN),
+            _MenuPage(_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
+            _MenuPage(_("History"), "runs:list", "history", Permission.SYSTEM),
+        ),
+    ),
+    (
+        _("People"),
+        (
+            _MenuPage(_("Users"), "users:list", "users", Permission.USER_READ),
+            _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
+            _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
+            _MenuPage(_("Roles"), "roles:list", "key-round", Permission.USER_READ),
+            _MenuPage(_("Legal holds"), "legal_holds:list", "gavel", Permission.ALL_USER_READ),
+        ),
+    ),
+    (
+        _("Settings"),
+        (
+            _MenuPage(_("Security: LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
+            _MenuPage(_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
+            _MenuPage(_("Status"), "status", "activity", Permission.SYSTEM),
+            _MenuPage(_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
+        ),
+    ),
+    ("", (_MenuPage(_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),)),
 )
+
+
+def _groups(request: HttpRequest, user: User) -> list[MenuGroup]:
+    """Return the groups that have a page for this user."""
+    groups = [
+        MenuGroup(title, [_menu_item(request, page) for page in pages if user.may(page.permission)])
+        for title, pages in _MENU
+    ]
+    return [group for group in groups if group.items]
 
 
 def _menu_item(request: HttpRequest, page: _MenuPage) -> MenuItem:

@@ -104,7 +104,7 @@ def on_the_page(text: bytes) -> str:
 
 def alert_of(text: bytes) -> str:
     """Return the first alert of a page that is filled in already (the empty one waits for scripts)."""
-    alerts = re.findall(r'<div class="alert alert-danger" role="alert">(.*?)</div>\s*</div>', text.decode(), re.DOTALL)
+    alerts = re.findall(r'<div class="note note-danger" role="alert">(.*?)</div>\s*</div>', text.decode(), re.DOTALL)
     return on_the_page(b"<main" + alerts[0].encode()) if alerts else ""
 
 

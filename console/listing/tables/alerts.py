@@ -31,6 +31,8 @@ class AlertTable(Table):
     """Alerts, newest first; open ones can be dismissed."""
 
     fragment = "alert-list"
+    main_column = "message"
+    state_column = "kind"
 
     created_at = TimeColumn(verbose_name=_("Raised"))
     kind = tables.Column(verbose_name=_("Kind"))

@@ -17,6 +17,7 @@ class AuditTable(Table):
     """Who did what to whom, newest first."""
 
     fragment = "audit-list"
+    main_column = "action"
 
     at = TimeColumn(verbose_name=_("When"))
     actor_label = tables.Column(verbose_name=_("Who"))

@@ -11,7 +11,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django_tables2.columns.base import BoundColumn
 from django_tables2.rows import BoundRow
-from django_tables2.utils import Accessor, signature
+from django_tables2.utils import Accessor, AttributeDict, signature
 
 from console.elements.time_ago import when
 
@@ -23,7 +23,7 @@ class _Cell:
     """
 
     def __init__(self, table: tables.Table, column: BoundColumn) -> None:
-        self._opening = format_html("<td {}>", column.attrs["td"].as_html())
+        self._opening = format_html("<td {}>", AttributeDict(_as_a_card(table, column)).as_html())
         self._accessor = Accessor(column.accessor)
         self._column = column
         self._parameters, self._takes_all = signature(column.render)
@@ -42,16 +42,30 @@ class _Cell:
         return self._column.render(**given if self._takes_all else {name: given[name] for name in self._parameters})
 
 
+def _as_a_card(table: tables.Table, column: BoundColumn) -> dict[str, Any]:
+    """Return the attributes of a cell: on a narrow screen a row is a card, and its cells have the heads of their columns."""
+    attributes = dict(column.attrs["td"])
+    own = str(attributes.get("class", ""))
+    if column.name == (table.main_column or next(iter(table.columns.names()))):
+        return attributes | {"class": f"{own} main".strip()}
+    if column.name == table.state_column:
+        return attributes | {"class": f"{own} first".strip()}
+    return attributes | {"data-label": column.header}
+
+
 class Table(tables.Table):  # type: ignore[misc]  # django-tables2 has no types
     """A table in a section of the page (``fragment``), which sorting and paging replace.
 
     ``few_values`` are the columns that have few values, however many rows there are. ``sorted_at_once`` is for lists
-    that never get very long. Both are for ``IdsFirst``.
+    that never get very long. Both are for ``IdsFirst``. On a narrow screen, where a row is a card, the column ``main_column`` (else
+    the first one) and the column ``state_column`` are on its first line.
     """
 
     fragment = ""
     few_values: frozenset[str] = frozenset()
     sorted_at_once = False
+    main_column = ""
+    state_column = ""
 
     def body(self) -> SafeString:
         """Return the rows of the page as HTML; a template with the library's cells takes several times as long."""

@@ -17,6 +17,7 @@ class MatterTable(Table):
     """Matters, open and closed."""
 
     fragment = "matter-list"
+    state_column = "state"
 
     name = tables.Column(verbose_name=_("Name"))
     state = tables.Column(verbose_name=_("State"), accessor="open", order_by="closed_at")
@@ -39,6 +40,7 @@ class CustodianTable(Table):
     """The present and former custodians of a matter."""
 
     fragment = "custodian-list"
+    state_column = "states"
 
     user = tables.Column(verbose_name=_("User"), accessor="user__username", order_by="user__username_key")
     name = tables.Column(verbose_name=_("Name"), accessor="user__full_name", orderable=False)

@@ -17,6 +17,7 @@ class RoleTable(Table):
     """Roles, each with the number of visible users who hold it."""
 
     fragment = "role-list"
+    state_column = "kind"
 
     name = tables.Column(verbose_name=_("Name"), order_by="name_key")
     kind = tables.Column(verbose_name=_("Kind"), accessor="locked")

@@ -27,6 +27,8 @@ class RunTable(Table):
     """Runs, newest first."""
 
     fragment = "run-list"
+    main_column = "run"
+    state_column = "state"
 
     created_at = TimeColumn(verbose_name=_("When"))
     run = tables.Column(verbose_name=_("Run"), accessor="pk", order_by="pk")
@@ -84,6 +86,7 @@ class ChangeTable(Table):
     """The changes of one run."""
 
     fragment = "run-changes"
+    state_column = "outcome"
 
     username = tables.Column(verbose_name=_("User"))
     org = plain(_("Org"), accessor="before__org", default="–")
@@ -132,6 +135,8 @@ class UserChangeTable(Table):
     """The changes of one user by all runs."""
 
     fragment = "user-history"
+    main_column = "run"
+    state_column = "outcome"
 
     at = TimeColumn(verbose_name=_("When"), accessor="run__created_at", order_by="run__created_at")
     run = tables.Column(verbose_name=_("Run"), accessor="run_id")

@@ -20,6 +20,8 @@ class UploadTable(Table):
     """The decisions about all rows; ``role_names`` are by id."""
 
     fragment = "upload-rows"
+    main_column = "username"
+    state_column = "fate"
 
     line = tables.Column(verbose_name=_("Line"))
     username = tables.Column(verbose_name=_("Username"), accessor="profile__username")

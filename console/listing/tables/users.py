@@ -22,6 +22,7 @@ class UserTable(Table):
 
     fragment = "user-list"
     few_values = frozenset({"org", "states"})
+    state_column = "states"
 
     username = tables.Column(verbose_name=_("Username"), order_by="username_key")
     name = tables.Column(verbose_name=_("Name"), accessor="full_name", order_by=("last_name", "first_name"))

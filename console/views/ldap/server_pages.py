@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +22,7 @@ from console.http.page_requests import browser_has_gone, render_page
 from console.presenters.ldap_servers import Caution, cautions, effects_of_deleting, server_rows, warnings
 from console.security.access import ConsoleRequest, author, require
 from console.security.sessions import is_confirmed
+from console.views.acts import carry_out
 from directory.actions import alerts, server_trials, servers, sync_settings
 from directory.actions.server_trials import DirectoryUnavailable
 from directory.input_errors import Invalid, Refused, Unanswered
@@ -157,13 +159,13 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
     if request.method != "POST":
         context = {"server": server, "effects": effects_of_deleting(server)}
         return render_page(request, "ldap_servers/delete.html", context)
-    try:
-        servers.delete(server=server, by=author(request), at=timezone.now())
-    except Refused as reason:
-        messages.error(request, str(reason))
-        return redirect("ldap_servers:edit", pk=server.pk)
-    messages.success(request, _("%(name)s is deleted.") % {"name": server.name})
-    return redirect("ldap_servers:list")
+    return carry_out(
+        request,
+        partial(servers.delete, server=server),
+        done=_("%(name)s is deleted.") % {"name": server.name},
+        back=reverse("ldap_servers:list"),
+        refused=reverse("ldap_servers:edit", args=[pk]),
+    )
 
 
 @require_POST
@@ -176,15 +178,8 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
     other = position - 1 if request.POST.get("direction") == "up" else position + 1
     if 0 <= other < len(order):
         order[position], order[other] = order[other], order[position]
-    try:
-        servers.reorder(ids=order, by=author(request), at=timezone.now())
-    except Refused as reason:
-        messages.error(request, str(reason))
-    else:
-        messages.success(
-            request, _("%(name)s is number %(place)d now.") % {"name": server.name, "place": order.index(pk) + 1}
-        )
-    return redirect("ldap_servers:list")
+    done = _("%(name)s is number %(place)d now.") % {"name": server.name, "place": order.index(pk) + 1}
+    return carry_out(request, partial(servers.reorder, ids=order), done=done, back=reverse("ldap_servers:list"))
 
 
 @require_POST

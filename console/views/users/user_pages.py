@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
-from django.contrib import messages
 from django.db.models import Prefetch
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -21,9 +20,9 @@ from console.listing.filters.users import UserFilter
 from console.listing.listing import show_list
 from console.listing.tables.users import UserTable
 from console.presenters.users import may_manage, user_card
-from console.security.access import ConsoleRequest, author, confirmed, require
+from console.security.access import ConsoleRequest, confirmed, require
+from console.views.acts import carry_out
 from directory.actions import namesake_usernames
-from directory.input_errors import Refused
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
@@ -89,14 +88,13 @@ def another_person(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     if request.method != "POST":
         context = {"subject": user, "doubt": namesake_usernames.doubt(user)}
         return render_page(request, "users/another_person.html", context)
-    try:
-        name = namesake_usernames.free_username(user_id=user.pk, by=author(request), at=timezone.now())
-    except Refused as reason:
-        messages.error(request, str(reason))
-    else:
-        words = _("This account is called %(name)s from now on, and the username %(username)s is free.")
-        messages.success(request, words % {"name": name, "username": user.username})
-    return redirect("users:detail", pk=user.pk)
+    words = _("This account is called %(name)s from now on, and the username %(username)s is free.")
+    return carry_out(
+        request,
+        partial(namesake_usernames.free_username, user_id=user.pk),
+        done=lambda name: words % {"name": name, "username": user.username},
+        back=reverse("users:detail", args=[user.pk]),
+    )
 
 
 def _listed(request: ConsoleRequest) -> UserQuerySet:

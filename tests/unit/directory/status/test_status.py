@@ -462,7 +462,7 @@ class TestSandbox:
 
         texts = [client.get(reverse(page)).content.decode() for page in ("status", "dashboard")]
 
-        assert all('class="alert alert-warning"' in text and "ALLOW_WEAK_SANDBOX" in text for text in texts)
+        assert all('class="note note-warning"' in text and "ALLOW_WEAK_SANDBOX" in text for text in texts)
 
 
 class TestThePage:
