@@ -33,7 +33,7 @@ COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*\1""")
 USED = re.compile(r"var\(\s*(--[\w-]+)")
 SET = re.compile(r"(?<![\w-])(--[\w-]+)\s*:")
-DECLARATION = re.compile(r"(?:--)?[a-z][\w-]*\s*:\s*[^:]+", re.IGNORECASE)
+DECLARATION = re.compile(r"-{0,2}[a-z][\w-]*\s*:\s*[^:]+", re.IGNORECASE)
 PAIRS = {"}": "{", ")": "(", "]": "["}
 
 Problem = tuple[Path, int, str]
