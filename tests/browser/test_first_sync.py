@@ -53,7 +53,7 @@ def test_a_first_sync_is_simulated_read_and_then_made(
     page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     sign_in(page, live_server)
-    page.get_by_role("link", name="LDAP", exact=True).click()
+    page.get_by_role("link", name="Security: LDAP", exact=True).click()
 
     carry_out(page, "Simulate Synchronize", "planned")
 
@@ -66,12 +66,12 @@ def test_a_first_sync_is_simulated_read_and_then_made(
     expect(page.get_by_text("Rule: absent, user active and not on hold: block and deactivate.")).to_be_visible()
     assert Axe().run(page).violations_count == 0
 
-    page.get_by_role("link", name="LDAP", exact=True).click()
+    page.get_by_role("link", name="Security: LDAP", exact=True).click()
     page.get_by_role("link", name="Synchronize now").click()
     carry_out(page, "Synchronize now", "applied")
 
     assert not again(sean).active
-    page.get_by_role("link", name="LDAP", exact=True).click()
+    page.get_by_role("link", name="Security: LDAP", exact=True).click()
     carry_out(page, "Simulate Synchronize", "planned")
     expect(page.locator("#run-results")).not_to_contain_text("deactivate")
     assert troubles == []
