@@ -18,7 +18,7 @@ from directory.org_scope import servers_by_org
 from directory.org_server_changes import left_behind
 from orgs.actions import orgs
 from orgs.models import Org
-from orgs.rules.inheritance import effective_settings
+from orgs.rules.inheritance import TriedSettings, effective_settings
 from orgs.rules.local_sign_in import closed_to_administrators
 
 
@@ -45,7 +45,7 @@ class OrgForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's class take
         found: dict[str, Any] = super().clean() or self.cleaned_data
         service = found.get("directory_service", self.instance.directory_service)
         if self.instance.pk and not found.get("left_behind"):
-            changed = effective_settings({self.instance.pk: service})
+            changed = effective_settings(TriedSettings(services={self.instance.pk: service}))
             if sentences := left_behind(servers_by_org(), servers_by_org(changed)):
                 how = _("Tick “%(box)s” below to do it all the same.") % {"box": self.fields["left_behind"].label}
                 self.add_error("directory_service", " ".join([*sentences, how]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,7 +45,7 @@ def serve(
         own = before.get(org.pk, ())
         if server.pk not in own:
             kept = lists.get(org.pk, ()) if org.pk in keep_inherited and not own else own
-            _store(org.pk, (*kept, server.pk))
+            store(org.pk, _with(kept, server.pk))
             if services[org.pk].directory_service != DirectoryService.LDAP:
                 changed_services[org.pk] = (org.directory_service, DirectoryService.LDAP.value)
     for org in taken:
@@ -62,17 +62,31 @@ def serve(
     note_changed(before, by=by, at=at, services=changed_services)
 
 
-def _store(org_id: int, servers: Iterable[int]) -> None:
-    """Write an org's own list, in the order of the servers."""
-    in_order = LdapServer.objects.filter(pk__in=list(servers)).in_order().values_list("pk", flat=True)
-    for position, server_id in enumerate(in_order):
+def store(org_id: int, servers: Sequence[int]) -> None:
+    """Write an org's own list, in this order; an empty one means that the org inherits."""
+    OrgServer.objects.filter(org_id=org_id).exclude(server__in=servers).delete()
+    for position, server_id in enumerate(servers):
         OrgServer.objects.update_or_create(org_id=org_id, server_id=server_id, defaults={"position": position})
 
 
-def sort_all() -> None:
-    """Sort every org's own list by the order of the servers."""
-    for org_id, servers in own_lists().items():
-        _store(org_id, servers)
+def _with(servers: Sequence[int], added: int) -> list[int]:
+    """Return a list with one more server: at its place in the order of the servers, or last in a list with another order."""
+    order = list(LdapServer.objects.in_order().values_list("pk", flat=True))
+    together = [*servers, added]
+    return sorted(together, key=order.index) if list(servers) == sorted(servers, key=order.index) else together
+
+
+def in_server_order() -> list[int]:
+    """Return the orgs whose own list is in the order of the servers; others have an order of their own."""
+    order = list(LdapServer.objects.in_order().values_list("pk", flat=True))
+    return [pk for pk, servers in own_lists().items() if list(servers) == sorted(servers, key=order.index)]
+
+
+def sort_lists(org_ids: Collection[int]) -> None:
+    """Sort the own lists of these orgs by the order of the servers."""
+    order, lists = list(LdapServer.objects.in_order().values_list("pk", flat=True)), own_lists()
+    for org_id in org_ids:
+        store(org_id, sorted(lists[org_id], key=order.index))
 
 
 def _service_before(org: Org, lineage: Sequence[int]) -> str | None:

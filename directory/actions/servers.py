@@ -216,7 +216,9 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
 
 @transaction.atomic
 def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
-    """Put the servers into this order, also in the list of every org; servers not in ``ids`` follow in their old order.
+    """Put the servers into this order; servers not in ``ids`` follow in their old order.
+
+    The lists of orgs follow, except those with an order of their own.
 
     Raises:
         Refused: when a server that may grant more than the author holds would decide about more users.
@@ -225,10 +227,10 @@ def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
     list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
     servers = {server.pk: server for server in LdapServer.objects.in_order()}
     order = [pk for pk in dict.fromkeys(ids) if pk in servers] + [pk for pk in servers if pk not in ids]
-    own, lists = own_lists(), setting_powers.lists()
+    own, lists, following = own_lists(), setting_powers.lists(), org_servers.in_server_order()
     for position, pk in enumerate(order):
         LdapServer.objects.filter(pk=pk).update(position=position)
-    org_servers.sort_all()
+    org_servers.sort_lists(following)
     if order == list(servers) and own == own_lists():
         return
     if problem := setting_powers.wrong_lists(lists, by=by):

@@ -19,7 +19,7 @@ PAGE = 1000
 NEW_USER = {"active": True, "blocked": False, "pending": False, "managed_locally": False}
 USER_FIELDS = (*NEW_USER, "username", "email", "first_name", "last_name", "org", "roles")
 ORG_PLAIN = ("name", "directory_service", "archive_retention_days", "own_default_roles", "notes")
-ORG_FIELDS = (*ORG_PLAIN, "active", "default_roles")
+ORG_FIELDS = (*ORG_PLAIN, "active", "default_roles", "parent")
 CHANGED_BY_RUNS = ("active", "blocked", "pending", "username", "email", "first_name", "last_name", "org", "roles")
 LONGEST_LABEL = 255
 
@@ -86,7 +86,7 @@ class AuditStory:
                 yield f"{self.who}: {key} is {value!r}, but the audit trail leaves it at {self.state[key]!r}"
 
     def _same(self, key: str, recorded: Any, found: Any) -> bool:
-        if key == "org":
+        if key in {"org", "parent"}:
             return self.orgs.same(recorded, found)
         return self.roles.same_all(recorded, found) if key in {"roles", "default_roles"} else bool(recorded == found)
 
@@ -143,6 +143,7 @@ def orgs(_at: datetime) -> Iterator[str]:
     org_names, role_names = _names()
     states = {"org activated": True, "org deactivated": False}
     new = {} if _begins_later() else {"active": True}
+    by_path = dict(Org.objects.values_list("path", "name"))
     for org in Org.objects.prefetch_related("default_roles"):
         story = AuditStory(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, dict(new))
         for pk, action, _, before, after in _entries("org", org.pk, org.pk).get(org.pk, ()):
@@ -150,6 +151,8 @@ def orgs(_at: datetime) -> Iterator[str]:
             if action in states:
                 story.state["active"] = states[action]
         now = {key: getattr(org, key) for key in (*ORG_PLAIN, "active")}
+        if (above := by_path.get(org.path[: -org.steplen])) is not None:
+            now["parent"] = above
         yield from story.end({**now, "default_roles": sorted(role.name for role in org.default_roles.all())})
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from directory.input_errors import Refused
 from directory.models import LdapServer
-from directory.org_scope import orgs_in_scope, server_lists
+from directory.org_scope import orgs_in_scope, server_lists, servers_by_org
 from directory.servers.setting_questions import wrong_limits
 from orgs.actions import escalation_guard
 from orgs.models import Org, Role, User
@@ -147,6 +149,37 @@ def wrong_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence
         if new:
             errors["orgs"] = f"plans for {', '.join(new)} need approval: let this server ask for it too"
     return errors
+
+
+def wrong_scope(before: Lists, after: Lists, *, by: Actor) -> str:
+    """Return why the author may not change which servers decide about which orgs; empty if they may.
+
+    ``before`` and ``after`` are the servers that syncs search for each org (``servers_by_org``), by the org's id. Only a
+    SYSADMIN may take users from the approval of plans, or let a server without approval decide beside one with it.
+    """
+    if by.user_id is None or is_sysadmin(by):
+        return ""
+    requiring = dict(LdapServer.objects.filter(requires_approval=True).values_list("pk", "name"))
+    for org_id in sorted(before.keys() & after.keys()):
+        old, new = set(before[org_id]), set(after[org_id])
+        if gone := old & requiring.keys() - new:
+            return f"only a SYSADMIN may take an org from {requiring[min(gone)]}, whose plans need approval"
+        if old & requiring.keys() and new - old - requiring.keys():
+            return f"only a SYSADMIN may let a server decide without approval beside {requiring[min(old & requiring.keys())]}"
+    return ""
+
+
+@contextmanager
+def deciding_as_allowed(*, by: Actor) -> Iterator[None]:
+    """Refuse a change of orgs in the block after which servers decide about users as the author may not allow.
+
+    Raises:
+        Refused: when a server would decide that may grant more than the author holds, or without approval.
+    """
+    before, scope = lists(), servers_by_org()
+    yield
+    if problem := wrong_lists(before, by=by) or wrong_scope(scope, servers_by_org(), by=by):
+        raise Refused(problem)
 
 
 def only_for_sysadmins(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
 
 from orgs.actions import locks
 from orgs.actions.audit import Fact, note
-from orgs.models import Archive, ArchiveState, Custodian
+from orgs.models import Archive, ArchiveState, Custodian, Org
 from orgs.rules.actors import Actor
-from orgs.rules.inheritance import effective_settings
+from orgs.rules.inheritance import Effective, effective_settings
 
 # How long the row of an expired archive is kept before it is purged (the original's figure).
 EXPIRED_FOR = timedelta(days=20)
@@ -65,6 +65,59 @@ def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
         pk: purge_at - EXPIRED_FOR
         for pk, purge_at in expired.values_list("device__user").annotate(Max("purge_at")).order_by()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class RetentionChange:
+    """Orgs whose archives were kept for some days in cold storage, and are kept for other days from now on."""
+
+    org_ids: frozenset[int]
+    days_before: int
+    days: int
+
+    def archives(self) -> QuerySet[Archive]:
+        """Return the archives in cold storage whose dates follow; one with a date of its own keeps it."""
+        return Archive.objects.filter(
+            state=ArchiveState.COLD_STORAGE,
+            device__user__org__in=self.org_ids,
+            expires_at=F("cold_since") + timedelta(days=self.days_before),
+        )
+
+
+def retention_changes(before: Mapping[int, Effective], after: Mapping[int, Effective]) -> list[RetentionChange]:
+    """Return what a change of settings means for the time in cold storage: the orgs by days before and days after."""
+    found: dict[tuple[int, int], set[int]] = {}
+    for pk in before.keys() & after.keys():
+        days = (before[pk].archive_retention_days, after[pk].archive_retention_days)
+        if days[0] != days[1]:
+            found.setdefault(days, set()).add(pk)
+    return [RetentionChange(frozenset(orgs), *days) for days, orgs in sorted(found.items())]
+
+
+@transaction.atomic
+def follow_retention(*, changes: Iterable[RetentionChange], by: Actor, at: datetime) -> int:
+    """Give archives in cold storage the date that their org's new retention means; return how many have another one.
+
+    Those whose date was not that of the former retention keep it: a person has set it, or an undo has put it back.
+    """
+    changed = 0
+    for change in changes:
+        locks.owners_of_archives(list(change.archives().values_list("pk", flat=True)))
+        by_org = dict(change.archives().order_by().values_list("device__user__org").annotate(Count("pk")))
+        changed += change.archives().update(expires_at=F("cold_since") + timedelta(days=change.days))
+        names = Org.objects.in_bulk(by_org)
+        facts = [
+            Fact(
+                "org",
+                pk,
+                names[pk].name,
+                before={"days_in_cold_storage": change.days_before},
+                after={"days_in_cold_storage": change.days, "archives": count},
+            )
+            for pk, count in by_org.items()
+        ]
+        note(facts, action="archives follow retention", by=by, at=at)
+    return changed
 
 
 @transaction.atomic

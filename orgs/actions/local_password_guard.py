@@ -71,6 +71,15 @@ def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) ->
         _forget(affected, by=by, at=at)
 
 
+def forget_passwords_of_promoted(*, user_ids: Collection[int], by: Actor, at: datetime) -> None:
+    """Forget local passwords that count, of users who have come to reach further, where somebody who holds less set them.
+
+    For changes that leave the users and their roles alone: an org has come below theirs.
+    """
+    holdings = escalation_guard.holdings(_open(user_ids)) if user_ids else {}
+    _forget([pk for pk, holding in holdings.items() if _set_by_less(pk, holding)], by=by, at=at)
+
+
 def _set_by_less(user_id: int, holding: Holding) -> bool:
     """Return whether somebody else, who now holds less than ``holding``, set the user's password.
 

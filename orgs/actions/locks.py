@@ -6,7 +6,7 @@ reads it. SQLite needs no such locks: it has one writer at a time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -84,11 +84,63 @@ def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> 
     ``no_key`` lock of all orgs before the full lock of any.
     """
     changing = set(org_ids)
-    ids = [each.id for each in effective_settings().values() if changing.intersection(each.lineage)]
-    rows = Org.objects.filter(pk__in=ids).order_by("pk").values_list("pk")
-    list(rows.select_for_update(no_key=True))
-    if not moves_go_on:
-        list(rows.select_for_update())
+
+    def branch() -> set[int]:
+        return {each.id for each in effective_settings().values() if changing.intersection(each.lineage)}
+
+    _until_they_stay(branch, lambda ids: _org_rows(ids, full=set() if moves_go_on else ids))
+
+
+def moving_org(org_id: int, parent_id: int) -> None:
+    """Lock an org that moves, all orgs below it, and the orgs that are above it before and after.
+
+    Grants of roles, other moves of orgs, and moves of users into these orgs wait until the transaction ends: nobody can
+    gain by two of these acts together what no one has checked.
+    """
+    roles(changing=True)
+
+    def branch() -> set[int]:
+        path = Org.objects.values_list("path", flat=True).get(pk=org_id)
+        return set(Org.objects.filter(path__startswith=path).values_list("pk", flat=True))
+
+    def beside() -> set[int]:
+        path = Org.objects.values_list("path", flat=True).get(pk=org_id)
+        above = Org.objects.filter(path=path[: -Org.steplen]).values_list("pk", flat=True)
+        return {*branch(), *above, parent_id}
+
+    _until_they_stay(beside, lambda ids: _org_rows(ids, full=branch()))
+
+
+def org_and_the_one_above(org_id: int) -> None:
+    """Lock an org, and the org above it first, as every action does that locks both."""
+
+    def both() -> set[int]:
+        path = Org.objects.values_list("path", flat=True).get(pk=org_id)
+        return {*Org.objects.filter(path=path[: -Org.steplen]).values_list("pk", flat=True), org_id}
+
+    _until_they_stay(both, lambda ids: _org_rows(ids, full={org_id}))
+
+
+def _org_rows(ids: Collection[int], *, full: Collection[int]) -> None:
+    """Take the ``no_key`` lock of these orgs, each by id, then the full lock of some of them."""
+    rows = Org.objects.order_by("pk").values_list("pk")
+    list(rows.filter(pk__in=ids).select_for_update(no_key=True))
+    if full:
+        list(rows.filter(pk__in=full).select_for_update())
+
+
+def _until_they_stay(find: Callable[[], set[int]], lock: Callable[[set[int]], None]) -> None:
+    """Lock the rows with the ids that ``find`` returns; if others have come by then, release all and begin again."""
+    ids = find()
+    while True:
+        savepoint = transaction.savepoint()
+        lock(ids)
+        present_ids = find()
+        if present_ids <= ids:
+            transaction.savepoint_commit(savepoint)
+            return
+        transaction.savepoint_rollback(savepoint)
+        ids = present_ids
 
 
 def users(user_ids: Collection[int]) -> None:
@@ -109,19 +161,14 @@ def users(user_ids: Collection[int]) -> None:
 def orgs_of_users(user_ids: Collection[int]) -> None:
     """Lock these users, and keep their orgs active or inactive, as they are."""
     chosen = User.objects.filter(pk__among=user_ids)
-    org_ids = set(chosen.values_list("org_id", flat=True))
-    while True:
-        savepoint = transaction.savepoint()
+
+    def lock(org_ids: set[int]) -> None:
         orgs(org_ids)
         users(user_ids)
-        present_ids = set(chosen.values_list("org_id", flat=True))
-        if present_ids <= org_ids:
-            transaction.savepoint_commit(savepoint)
-            return
-        # A user was moved to another org before the lock. Locking that org now, after users, could deadlock with an
-        # action that changes the org and then forgets passwords of users. So release all locks and start again.
-        transaction.savepoint_rollback(savepoint)
-        org_ids = present_ids
+
+    # If a user was moved to another org before the lock, locking that org now, after users, could deadlock with an action
+    # that changes the org and then forgets passwords of users.
+    _until_they_stay(lambda: set(chosen.values_list("org_id", flat=True)), lock)
 
 
 def owners_of_devices(device_ids: Collection[int]) -> None:

@@ -9,13 +9,16 @@ from typing import Any
 
 from django.db import transaction
 
-from orgs.actions import escalation_guard, local_password_guard, locks
+from orgs.actions import archives, escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.models import Org, Role, User
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
 from orgs.text import fold, registration_key
+
+# The longest path of the tree has room for so many levels.
+DEEPEST = 255 // Org.steplen
 
 
 @transaction.atomic
@@ -25,11 +28,7 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
     Raises:
         Refused: when the name is empty; when an active org has it, in any letter case; when the parent is not active.
     """
-    name = " ".join(name.split())
-    if not name or len(name) > 255:
-        raise Refused("an org's name has 1 to 255 characters")
-    if (taken := Org.objects.named(name).first()) is not None:
-        raise Refused(f"the name {taken.name} is taken (letter case does not count)")
+    name = _free_name(name)
     if parent is None:
         org = Org.objects.add_root({"name": name})
     else:
@@ -37,8 +36,11 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
         above = Org.objects.select_for_update(no_key=True).get(pk=parent.pk)
         if not above.active:
             raise Refused(f"{above.name} is not active: activate it first")
+        if above.depth >= DEEPEST:
+            raise Refused(f"{above.name} lies {DEEPEST} levels deep, and no org can lie deeper")
         org = Org.objects.add_child(above, {"name": name})
-    note([Fact("org", org.pk, org.name)], action="org created", by=by, at=at)
+    fact = Fact("org", org.pk, org.name, after={"parent": parent.name} if parent else {})
+    note([fact], action="org created", by=by, at=at)
     found: Org = org
     return found
 
@@ -50,33 +52,59 @@ SETTINGS = ("name", "directory_service", "archive_retention_days", "own_default_
 def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role] | None = None, **settings: Any) -> Org:
     """Change an org's own settings (``SETTINGS``) and default roles; an empty setting is inherited.
 
+    Archives in cold storage get the date of a new retention (``archives.follow_retention``).
+
     Raises:
-        Refused: when the new name is taken; when default roles hold more than ``by`` does; when the acting person or
-            the last SYSADMIN with a local password could not sign in any more, as the org would follow LDAP.
+        Refused: when the new name is empty or taken; when default roles hold more than ``by`` does; when the acting
+            person or the last SYSADMIN with a local password could not sign in any more, as the org would follow LDAP.
     """
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"no such settings: {sorted(unknown)}")
+    if default_roles is not None:
+        locks.roles()
     locks.settings_of_orgs([org.pk], moves_go_on=True)
     stored = Org.objects.get(pk=org.pk)
     if settings.get("directory_service", stored.directory_service) != stored.directory_service:
         # Stop moves too: the last SYSADMIN with a local password may be in this org or below it.
         locks.settings_of_orgs([org.pk])
-    if "name" in settings and Org.objects.named(settings["name"]).exclude(pk=org.pk).exists():
-        raise Refused(f"the name {settings['name']} is taken (letter case does not count)")
+    if "name" in settings:
+        settings["name"] = _free_name(settings["name"], of=stored)
     before = {key: getattr(stored, key) for key in settings}
     for key, value in settings.items():
         setattr(stored, key, value)
     after = {key: getattr(stored, key) for key in settings}
     if default_roles is not None:
         before["default_roles"] = sorted(stored.default_roles.values_list("name", flat=True))
-        after["default_roles"] = sorted(role.name for role in default_roles)
+        after["default_roles"] = sorted(role.name for role in _stored_roles(default_roles))
     if before != after:
+        inherited = effective_settings()
         with _no_more_default_roles(stored, by=by), local_password_guard.watched(by=by, at=at):
             stored.save()
             if default_roles is not None:
                 stored.default_roles.set(default_roles)
-        note([Fact("org", org.pk, stored.name, before=before, after=after)], action="org changed", by=by, at=at)
+        note([Fact("org", stored.pk, stored.name, before=before, after=after)], action="org changed", by=by, at=at)
+        retention = archives.retention_changes(inherited, effective_settings())
+        archives.follow_retention(changes=retention, by=by, at=at)
     return stored
+
+
+def _free_name(name: str, *, of: Org | None = None) -> str:
+    """Return a name with single blanks; ``of`` is the org that may have it already."""
+    name = " ".join(name.split())
+    if not name or len(name) > 255:
+        raise Refused("an org's name has 1 to 255 characters")
+    others = Org.objects.named(name)
+    if (taken := (others.exclude(pk=of.pk) if of else others).first()) is not None:
+        raise Refused(f"the name {taken.name} is taken (letter case does not count)")
+    return name
+
+
+def _stored_roles(roles: Collection[Role]) -> list[Role]:
+    """Return the roles as they are stored now."""
+    stored = Role.objects.in_bulk([role.pk for role in roles])
+    if gone := sorted(role.name for role in roles if role.pk not in stored):
+        raise Refused(f"there is no role {gone[0]} any more")
+    return list(stored.values())
 
 
 @contextmanager
@@ -99,9 +127,8 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
         Refused: when it still has active users, or active orgs below it; when another org has taken its name; when
             the org above it is not active.
     """
-    # Lock the org above first, as every action does that locks both.
-    above = _locked_parent(org) if active else None
-    stored = Org.objects.select_for_update().get(pk=org.pk)
+    locks.org_and_the_one_above(org.pk)
+    stored = Org.objects.get(pk=org.pk)
     if stored.active == active:
         return stored
     if not active:
@@ -110,7 +137,7 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
             raise Refused(f"{stored.name} still has active users or orgs below it: move them first")
         if stored.pk == Org.objects.order_by("path").values_list("pk", flat=True).first():
             raise Refused(f"{stored.name} is the top of the tree")
-    elif above is not None and not above.active:
+    elif (above := Org.objects.filter(path=stored.path[: -Org.steplen], active=False).first()) is not None:
         raise Refused(f"{above.name}, above {stored.name}, is not active: activate it first")
     elif Org.objects.active().filter(name_key=fold(stored.name)).exists():
         raise Refused(f"another active org is called {stored.name}")
@@ -129,9 +156,3 @@ def renew_registration_key(*, org: Org, by: Actor, at: datetime) -> str:
     stored.save(update_fields=["registration_key"])
     note([Fact("org", stored.pk, stored.name)], action="registration key renewed", by=by, at=at)
     return str(stored.registration_key)
-
-
-def _locked_parent(org: Org) -> Org | None:
-    """Return the org above, locked until the transaction ends; None for the top of the tree."""
-    above: Org | None = Org.objects.select_for_update(no_key=True).filter(path=org.path[: -Org.steplen]).first()
-    return above

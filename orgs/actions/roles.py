@@ -1,4 +1,4 @@
-"""Creates and changes custom roles."""
+"""Creates, changes and deletes custom roles."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.db.models import Exists, OuterRef
 from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.models import Role, RoleGrant, User
+from orgs.models import Org, Role, RoleGrant, User
 from orgs.permissions import Permission
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import whose_password_would_count
 from orgs.rules.permission_comparison import EVERYWHERE
-from orgs.text import fold
+from orgs.text import counted, fold
 
 
 @transaction.atomic
@@ -60,6 +60,29 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     after = {"name": changed.name, "permissions": changed.permissions}
     note([Fact("role", changed.pk, changed.name, before=before, after=after)], action="role saved", by=by, at=at)
     return changed
+
+
+@transaction.atomic
+def delete(*, role: Role, by: Actor, at: datetime) -> None:
+    """Delete a custom role that nobody holds and no org gives by default.
+
+    Raises:
+        Refused: for a standard role; when users hold it, or orgs give it by default.
+    """
+    locks.roles(changing=True)
+    # An org that is being given the role as a default role holds its row.
+    stored = Role.objects.select_for_update().filter(pk=role.pk).first()
+    if stored is None:
+        raise Refused(f"there is no role {role.name} any more")
+    if stored.locked:
+        raise Refused(f"{stored.name} is a standard role and locked: it stays")
+    if count := RoleGrant.objects.filter(role=stored).count():
+        raise Refused(f"{counted(count, 'user holds', 'users hold')} {stored.name}: take it from them first")
+    if names := sorted(Org.objects.filter(default_roles=stored).values_list("name", flat=True)):
+        raise Refused(f"{stored.name} is a default role of {', '.join(names[:5])}: take it from there first")
+    fact = Fact("role", stored.pk, stored.name, before={"name": stored.name, "permissions": stored.permissions})
+    stored.delete()
+    note([fact], action="role deleted", by=by, at=at)
 
 
 def _holders_with_a_local_way(role: Role) -> list[int]:

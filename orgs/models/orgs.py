@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
         def add_child(self, target: Org, create_kwargs: dict[str, Any]) -> Org: ...
 
+        def move(self, node: Org, target: Org, pos: str) -> None: ...
+
     class MP_Node(models.Model):  # noqa: N801
         """A node of a tree of materialized paths."""
 
@@ -69,11 +71,15 @@ class OrgQuerySet(MP_NodeQuerySet["Org"]):
             return self
         return self.below([viewer.org.path]) if viewer.may(Permission.ORG_READ) else self.none()
 
+    def in_reach_of(self, viewer: Viewer, permission: str) -> OrgQuerySet:
+        """The orgs for which this administrator holds a permission."""
+        if viewer.may_everywhere(permission):
+            return self
+        return self.below([viewer.org.path]) if viewer.may(permission) else self.none()
+
     def with_users_managed_by(self, viewer: Viewer) -> OrgQuerySet:
         """The active orgs whose users this administrator may make and change."""
-        if viewer.may_everywhere(Permission.USER):
-            return self.active()
-        return self.below([viewer.org.path]).active() if viewer.may(Permission.USER) else self.none()
+        return self.in_reach_of(viewer, Permission.USER).active()
 
     def with_user_counts(self) -> OrgQuerySet:
         """Annotate ``user_count`` and ``active_user_count``, the users of each org itself."""
@@ -105,6 +111,10 @@ class OrgManager(MP_NodeManager):
     def visible_to(self, viewer: Viewer) -> OrgQuerySet:
         """The orgs that this administrator may see."""
         return self.get_queryset().visible_to(viewer)
+
+    def in_reach_of(self, viewer: Viewer, permission: str) -> OrgQuerySet:
+        """The orgs for which this administrator holds a permission."""
+        return self.get_queryset().in_reach_of(viewer, permission)
 
     def with_users_managed_by(self, viewer: Viewer) -> OrgQuerySet:
         """The active orgs whose users this administrator may make and change."""

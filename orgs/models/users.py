@@ -197,6 +197,10 @@ class User(Keyed, AbstractBaseUser):
         area = permission.removeprefix("admin.").removeprefix("all")
         return self.is_active and holds(self.permission_keys(), f"admin.all{area}")
 
+    def may_in(self, permission: str, org: Org) -> bool:
+        """Return whether the user holds a permission for this org: for every org, or for one that it lies in or below."""
+        return self.may_everywhere(permission) or (self.may(permission) and org.path.startswith(self.org.path))
+
     @property
     def is_staff(self) -> bool:
         """Whether Django admin (data fixes) is open to the user: SYSADMIN only."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from orgs.models.orgs import DirectoryService, Org
 from orgs.models.roles import Role
@@ -27,35 +27,72 @@ class Effective:
     lineage: tuple[int, ...]
 
 
-def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, Effective]:
-    """Return the effective settings of every org, by id, with two queries.
+@dataclass(frozen=True, slots=True)
+class TriedSettings:
+    """Settings that are tried out instead of the stored ones, by org id; an org that is missing keeps its own.
 
-    ``services`` replaces the stored directory service of some orgs (by id), to try out a change.
+    An empty service, no days and no roles (None) mean that the org inherits. ``parents`` puts orgs below other ones.
     """
-    services = services or {}
+
+    services: Mapping[int, str] = field(default_factory=dict)
+    default_roles: Mapping[int, frozenset[str] | None] = field(default_factory=dict)
+    retention_days: Mapping[int, int | None] = field(default_factory=dict)
+    parents: Mapping[int, int] = field(default_factory=dict)
+
+
+AS_STORED = TriedSettings()
+
+
+def effective_settings(tried: TriedSettings = AS_STORED) -> dict[int, Effective]:
+    """Return the effective settings of every org, by id, in the order of the tree, with two queries.
+
+    With ``tried`` they are those that a change would lead to; the paths stay the stored ones.
+    """
     own_roles: dict[int, set[str]] = {}
     links = Org.default_roles.through.objects.values_list("org_id", "role__name")
     for org_id, name in links:
         own_roles.setdefault(org_id, set()).add(name)
-    by_id: dict[int, Effective] = {}
-    by_path: dict[str, Effective] = {}
-    for org in Org.objects.all():
-        parent = by_path.get(org.path[: -org.steplen]) if org.depth > 1 else None
-        by_id[org.pk] = by_path[org.path] = Effective(
-            id=org.pk,
-            name=org.name,
-            path=org.path,
-            active=org.active,
-            directory_service=services.get(org.pk, org.directory_service)
-            or (parent.directory_service if parent else DirectoryService.LOCAL.value),
-            default_roles=frozenset(own_roles.get(org.pk, ()))
-            if org.own_default_roles
-            else (parent.default_roles if parent else _first_default_roles()),
-            archive_retention_days=org.archive_retention_days
-            or (parent.archive_retention_days if parent else DEFAULT_RETENTION_DAYS),
-            lineage=(org.pk, *(parent.lineage if parent else ())),
-        )
-    return by_id
+    orgs = {org.pk: org for org in Org.objects.all()}
+    ids = {org.path: org.pk for org in orgs.values()}
+    found: dict[int, Effective] = {}
+    for pk in orgs:
+        _work_out(pk, orgs, ids, own_roles, tried, found)
+    return {pk: found[pk] for pk in orgs}
+
+
+def _work_out(
+    pk: int,
+    orgs: Mapping[int, Org],
+    ids: Mapping[str, int],
+    own_roles: Mapping[int, set[str]],
+    tried: TriedSettings,
+    found: dict[int, Effective],
+) -> Effective:
+    """Add the settings of an org to ``found``, after those of the org above it, and return them."""
+    if pk in found:
+        return found[pk]
+    org = orgs[pk]
+    parent = None
+    if org.depth > 1:
+        parent_id = tried.parents.get(pk) or ids[org.path[: -org.steplen]]
+        parent = _work_out(parent_id, orgs, ids, own_roles, tried, found)
+    stored_roles = frozenset(own_roles.get(pk, ())) if org.own_default_roles else None
+    roles = tried.default_roles.get(pk, stored_roles)
+    if roles is None:
+        roles = parent.default_roles if parent else _first_default_roles()
+    found[pk] = Effective(
+        id=pk,
+        name=org.name,
+        path=org.path,
+        active=org.active,
+        directory_service=tried.services.get(pk, org.directory_service)
+        or (parent.directory_service if parent else DirectoryService.LOCAL.value),
+        default_roles=roles,
+        archive_retention_days=tried.retention_days.get(pk, org.archive_retention_days)
+        or (parent.archive_retention_days if parent else DEFAULT_RETENTION_DAYS),
+        lineage=(pk, *(parent.lineage if parent else ())),
+    )
+    return found[pk]
 
 
 def directory_service_of(org: Org) -> str:

@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any
 
 from directory.actions import namesake_usernames, noted_matches, servers, user_uploads
+from directory.actions.organization import org_moves as moves_of_orgs
+from directory.actions.organization import org_settings
 from directory.models import LdapServer
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
 from directory.servers.setting_questions import Confirmed
-from orgs.actions import orgs, roles
+from orgs.actions import org_tree, orgs, roles
 from orgs.actions.users import (
     blocking,
     deactivation,
@@ -157,6 +159,15 @@ def _of_orgs() -> Iterator[Act]:
     yield Act("Asked becomes local", orgs.change, partial(_change_org, "Asked", directory_service="local"))
     yield Act("Asked inherits", orgs.change, partial(_change_org, "Asked", directory_service=""))
     yield Act("Left follows LDAP", orgs.change, partial(_change_org, "Left", directory_service="ldap"))
+    for name, target in (("Lower", "Gifts"), ("Asked", "Lower"), ("Right", "Left"), ("Lower", "ADMIN")):
+        how = partial(_move_org, moves_of_orgs.move, name, target)
+        yield Act(f"{name} is put below {target}", moves_of_orgs.move, how)
+    yield Act("Left comes below Right", org_tree.move, partial(_move_org, org_tree.move, "Left", "Right"))
+    how = partial(_set_service, "Asked", "local")
+    yield Act("Asked is taken from the directory", org_settings.set_directory_service, how)
+    for name, own in (("Left", True), ("Asked", False)):
+        how = partial(_set_servers, name, own=own)
+        yield Act(f"{name} has {'a list' if own else 'no list'} of its own", org_settings.set_servers, how)
     yield Act("a new org", orgs.create, lambda by: orgs.create(name="New", parent=org("Left"), by=by, at=NOW))
 
 
@@ -166,6 +177,19 @@ def _by_default(role_name: str, by: Actor) -> object:
 
 def _change_org(name: str, by: Actor, **settings: Any) -> object:
     return orgs.change(org=org(name), by=by, at=NOW, **settings)
+
+
+def _move_org(move: Callable[..., object], name: str, target: str, by: Actor) -> object:
+    return move(org=org(name), parent=org(target), by=by, at=NOW)
+
+
+def _set_service(name: str, service: str, by: Actor) -> object:
+    return org_settings.set_directory_service(org=org(name), service=service, by=by, at=NOW)
+
+
+def _set_servers(name: str, by: Actor, *, own: bool) -> object:
+    listed = [LdapServer.objects.get().pk] if own else []
+    return org_settings.set_servers(org=org(name), servers=listed, by=by, at=NOW)
 
 
 def _of_servers() -> Iterator[Act]:

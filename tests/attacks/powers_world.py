@@ -74,6 +74,7 @@ class Powers:
     by_default: dict[int, Holding]
     by_servers: dict[tuple[int, str], Holding]
     matched: dict[int, str]
+    paths: dict[int, str]
 
     @classmethod
     def now(cls) -> Powers:
@@ -91,28 +92,56 @@ class Powers:
             by_default=by_default,
             by_servers={(server, name): Holding(permissions[name], EVERYWHERE) for server, name in links},
             matched=dict(Match.objects.values_list("user_id", "unique_id")),
+            paths=dict(Org.objects.values_list("pk", "path")),
         )
+
+    def as_lying(self, before: dict[int, str]) -> dict[int, str]:
+        """Return where each org lay before, by its id; a new org lies below the one that it was made below."""
+        found: dict[int, str] = {}
+        for pk, path in sorted(self.paths.items(), key=lambda item: len(item[1])):
+            above = next((each for each, other in self.paths.items() if other == path[:-4]), 0)
+            found[pk] = before[pk] if pk in before else f"{found[above]}----"
+        return found
 
 
 def gained(before: Powers, after: Powers, actor_id: int) -> list[str]:
     """Return, a line each, what is more than the actor held before: held by, open to, or given to anybody."""
-    actor, found = before.held[actor_id], []
-
-    def look(what: str, new: Holding, old: Holding = NOTHING) -> None:
-        if missing := beyond(actor, new, before=old):
-            found.append(f"{what}: {', '.join(missing)}")
-
+    look = _Look(before.held[actor_id], before, after)
     for pk, holding in after.held.items():
-        look(f"user {pk} holds", holding, before.held.get(pk, NOTHING))
+        look.at(f"user {pk} holds", holding, before.held.get(pk, NOTHING))
         if pk in after.ways_in and after.ways_in[pk] != before.ways_in.get(pk):
-            look(f"user {pk} can be signed in to", holding)
+            look.at(f"user {pk} can be signed in to", holding)
         if pk in before.matched and after.matched.get(pk) != before.matched[pk]:
-            look(f"user {pk} may be matched to somebody else", holding)
+            look.at(f"user {pk} may be matched to somebody else", holding)
     for pk, holding in after.by_default.items():
-        look(f"org {pk} gives by default", holding, before.by_default.get(pk, _inherited(before, holding)))
+        usual = Holding(holding.permissions, look.places[pk])
+        look.compare(f"org {pk} gives by default", usual, before.by_default.get(pk, _inherited(before, usual)))
     for key, holding in after.by_servers.items():
-        look(f"server {key[0]} grants {key[1]}", holding, before.by_servers.get(key, NOTHING))
-    return found
+        look.compare(f"server {key[0]} grants {key[1]}", holding, before.by_servers.get(key, NOTHING))
+    return look.found
+
+
+class _Look:
+    """Compares holdings with the actor's, in the tree as it was before: orgs may have moved."""
+
+    def __init__(self, actor: Holding, before: Powers, after: Powers) -> None:
+        self.actor, self.after = actor, after
+        self.places = after.as_lying(before.paths)
+        self.moved = any(after.paths.get(pk) != path for pk, path in before.paths.items())
+        self.found: list[str] = []
+
+    def at(self, what: str, new: Holding, old: Holding = NOTHING) -> None:
+        """Compare what somebody holds in each org that they reach; in their own org if none has moved."""
+        if not self.moved:
+            self.compare(what, new, old)
+            return
+        for pk, path in self.after.paths.items():
+            if path.startswith(new.org_path):
+                self.compare(what, Holding(new.permissions, self.places[pk]), old)
+
+    def compare(self, what: str, new: Holding, old: Holding = NOTHING) -> None:
+        if missing := beyond(self.actor, new, before=old):
+            self.found.append(f"{what}: {', '.join(missing)}")
 
 
 def _inherited(before: Powers, new: Holding) -> Holding:

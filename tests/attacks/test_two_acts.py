@@ -38,11 +38,13 @@ pytestmark = pytest.mark.django_db
 REFUSALS = (Refused, Invalid, BadCsv, DirectoryUnavailable, ObjectDoesNotExist)
 # Actions that give nobody anything: what they change is not who may do what.
 HARMLESS = {
-    "orgs.actions.archives": {"age"},
+    "orgs.actions.archives": {"age", "follow_retention"},
     "orgs.actions.audit": {"note"},
     "orgs.actions.devices": {"deactivate", "reactivate", "deauthorize"},
     "orgs.actions.legal_holds": {"open_matter", "add_custodians", "release", "close_matter"},
     "orgs.actions.orgs": {"set_active", "renew_registration_key"},
+    "orgs.actions.roles": {"delete"},
+    "directory.actions.organization.role_removal": {"delete"},
     # Of an undo, which only a SYSADMIN may apply.
     "orgs.actions.state_restoration": {"states", "devices", "cold_archives"},
     "orgs.actions.users.blocking": {"block"},
@@ -60,7 +62,12 @@ HARMLESS = {
         "refuse_above",
         "refuse_roles",
     },
-    "orgs.actions.local_password_guard": {"watched", "promotions_watched", "a_sysadmin_stays"},
+    "orgs.actions.local_password_guard": {
+        "watched",
+        "promotions_watched",
+        "forget_passwords_of_promoted",
+        "a_sysadmin_stays",
+    },
     # Runs are nobody's act: what they may grant is the servers' list, and who applies which is tested with approval.
     "directory.actions.plan_approvers": {"permission", "refuse_unless_second"},
     "directory.actions.run_start_and_cancel": {"start", "cancel", "note_run"},
@@ -81,6 +88,8 @@ HARMLESS = {
         "wrong_grants",
         "wrong_lists",
         "only_for_sysadmins",
+        "wrong_scope",
+        "deciding_as_allowed",
     },
     "directory.servers.setting_questions": {"questions"},
     "directory.actions.servers": {"reorder"},

@@ -18,7 +18,7 @@ from directory.actions import namesake_usernames, org_servers, servers
 from directory.management import servers_json
 from directory.models import LdapServer, RunChange
 from directory.sync.plan import precondition_facts
-from orgs.actions import locks, orgs, roles
+from orgs.actions import locks, org_tree, orgs, roles
 from orgs.actions.users import blocking, deactivation, org_moves, role_grants, user_creation
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
@@ -241,6 +241,88 @@ def test_nobody_is_moved_below_an_org_that_comes_to_follow_ldap() -> None:
 
     assert [each for each in troubles if "no SYSADMIN could sign in" not in each] == []
     assert with_a_local_way_in().sysadmins().exists()
+
+
+class TestAnOrgIsMoved:
+    """Each of two acts is checked against the tree that the other one leaves behind."""
+
+    def test_while_somebody_is_moved_into_it(self) -> None:
+        boss = make_sysadmin()
+        lower, right = org("Lower", "Default"), org("Right", "ADMIN")
+        mover = make_user("mover", org=Org.objects.get(depth=1), roles=["Org Admin"])
+        sam = make_user("sam", org=right, roles=["Server Administrator"])
+
+        troubles = between(
+            partial(org_moves.move, moves={sam.pk: lower.pk}, by=person(boss), at=NOON),
+            partial(org_tree.move, org=lower, parent=right, by=person(mover), at=NOON),
+        )
+
+        assert troubles == []
+        assert Org.objects.get(pk=lower.pk).path.startswith(Org.objects.get(pk=right.pk).path)
+
+    def test_while_somebody_above_is_given_a_role(self) -> None:
+        boss, lower, right = make_sysadmin(), org("Lower", "Default"), org("Right", "ADMIN")
+        make_role("Mover", "admin.allorg", "admin.alluser.read")
+        mover, clerk = make_user("mover", org=right, roles=["Mover"]), make_user("clerk", org=right)
+        admin = frozenset({Role.objects.get(name="Org Admin").pk})
+
+        troubles = between(
+            partial(role_grants.set_roles, roles={clerk.pk: admin}, by=person(boss), at=NOON),
+            partial(org_tree.move, org=lower, parent=right, by=person(mover), at=NOON),
+        )
+
+        assert len(troubles) == 1
+        assert "clerk would hold more than you do" in troubles[0]
+
+    def test_below_an_org_that_is_moved_below_it_at_the_same_moment(self) -> None:
+        left, right = org("Left", "ADMIN"), org("Right", "ADMIN")
+
+        troubles = between(
+            partial(org_tree.move, org=left, parent=right, by=SYSTEM, at=NOON),
+            partial(org_tree.move, org=right, parent=left, by=SYSTEM, at=NOON),
+        )
+
+        assert len(troubles) == 1
+        assert "lies below it" in troubles[0]
+
+    def test_below_an_org_whose_settings_change(self) -> None:
+        left, lower = org("Left", "ADMIN"), org("Lower", "ADMIN")
+        sam = with_password("sam", lower, "SYSADMIN")
+
+        troubles = between(
+            partial(org_tree.move, org=lower, parent=left, by=SYSTEM, at=NOON),
+            partial(orgs.change, org=left, directory_service="ldap", by=SYSTEM, at=NOON),
+        )
+
+        assert len(troubles) == 1
+        assert "no SYSADMIN could sign in" in troubles[0]
+        assert User.objects.get(pk=sam.pk).has_usable_password()
+
+    def test_while_a_run_changes_users_of_it(self) -> None:
+        left, lower = org("Left", "ADMIN"), org("Lower", "ADMIN")
+
+        def run() -> None:
+            locks.roles()
+            as_a_run_does(lower.pk, left.pk)
+
+        troubles = behind(
+            Org.objects.filter(pk=left.pk), run, partial(org_tree.move, org=lower, parent=left, by=SYSTEM, at=NOON)
+        )
+
+        assert troubles == []
+
+    def test_while_it_is_brought_back_into_use(self) -> None:
+        left, lower = org("Left", "ADMIN"), org("Lower", "ADMIN")
+        orgs.set_active(org=lower, active=False, by=SYSTEM, at=NOON)
+
+        troubles = behind(
+            Org.objects.filter(pk=lower.pk),
+            partial(org_tree.move, org=lower, parent=left, by=SYSTEM, at=NOON),
+            partial(orgs.set_active, org=lower, active=True, by=SYSTEM, at=NOON),
+        )
+
+        assert troubles == []
+        assert Org.objects.get(pk=lower.pk).active
 
 
 def test_a_username_of_an_administrator_is_freed_while_another_is_blocked() -> None:

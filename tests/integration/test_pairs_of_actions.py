@@ -16,7 +16,7 @@ from directory import invariants
 from directory.actions import noted_matches
 from directory.models import Match
 from directory.sync.plan import stored_users
-from orgs.actions import archives, devices, legal_holds, orgs, roles, state_restoration
+from orgs.actions import archives, devices, legal_holds, org_tree, orgs, roles, state_restoration
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
     blocking,
@@ -112,6 +112,12 @@ def put_device_back(scene: Scene) -> None:
         state_restoration.live_archives(archive_ids=[scene.archive.pk], at=AT)
 
 
+def move_org(scene: Scene) -> None:
+    there, here = Org.objects.get(pk=scene.there.pk), Org.objects.get(pk=scene.here.pk)
+    away = Org.objects.get(depth=1) if there.path.startswith(here.path) else here
+    org_tree.move(org=there, parent=away, by=SYSTEM, at=AT)
+
+
 def only(scene: Scene) -> dict[str, Any]:
     return {"user_ids": [scene.user.pk], "by": SYSTEM, "at": AT}
 
@@ -150,6 +156,7 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "make an org below": lambda scene: orgs.create(
         name=f"Below {scene.there.name} {threading.get_ident()}", parent=scene.there, by=SYSTEM, at=AT
     ),
+    "move the org": move_org,
     "forget the match": lambda scene: noted_matches.forget(**only(scene)),
     "a run": as_a_run_does,
 }

@@ -21,12 +21,14 @@ class Relied:
     """The orgs, roles and servers that a plan was decided against.
 
     ``orgs`` maps the ids of active orgs to the ids of their servers, in order. ``roles`` maps names to marks that
-    change with the role. Both are None in a plan that was stored without them. ``servers`` maps the ids of the servers
-    that were read to their end to the marks of their settings. An undo relies on no server.
+    change with the role. ``paths`` maps the ids of active orgs to their paths in the tree. Each is None in a plan that was
+    stored without it. ``servers`` maps the ids of the servers that were read to their end to the marks of their settings.
+    An undo relies on no server.
     """
 
     orgs: Mapping[int, tuple[int, ...]] | None = None
     roles: Mapping[str, str] | None = None
+    paths: Mapping[int, str] | None = None
     servers: Mapping[int, str] = field(default_factory=dict)
     undo: bool = False
 
@@ -66,7 +68,8 @@ class Now:
 def to_json(context: PlanContext, org_servers: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
     """Return what a plan is decided against, as JSON for its run; ``org_servers`` are the servers by org in scope."""
     servers = {org.id: org.servers if org.synchronized else () for org in context.by_id.values()} | dict(org_servers)
-    return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles)}
+    paths = {str(org.id): org.path for org in context.by_id.values()}
+    return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles), "paths": paths}
 
 
 def from_json(stored: Mapping[str, Any], *, servers: Mapping[int, str], undo: bool) -> Relied:
@@ -74,7 +77,8 @@ def from_json(stored: Mapping[str, Any], *, servers: Mapping[int, str], undo: bo
     if not stored:
         return Relied(servers=servers, undo=undo)
     orgs = {int(pk): tuple(each) for pk, each in stored["orgs"].items()}
-    return Relied(orgs=orgs, roles=stored["roles"], servers=servers, undo=undo)
+    paths = {int(pk): path for pk, path in stored["paths"].items()} if "paths" in stored else None
+    return Relied(orgs=orgs, roles=stored["roles"], paths=paths, servers=servers, undo=undo)
 
 
 def objection(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
@@ -102,7 +106,18 @@ def _target(change: Change, _server_id: int | None, relied: Relied, now: Now) ->
         return f"the org {after.org} is not active any more"
     if org.name != after.org:
         return f"the org {after.org} is called {org.name} by now"
-    return "" if relied.undo else _changed_servers(after.org_id, after.org, relied, now)
+    if relied.undo:
+        return ""
+    return _moved_orgs(change, relied, now) or _changed_servers(after.org_id, after.org, relied, now)
+
+
+def _moved_orgs(change: Change, relied: Relied, now: Now) -> str:
+    """Check that both orgs of a move lie where they did: how far the user's roles reach depends on it."""
+    for org_id, name in ((change.before.org_id, change.before.org), (change.after.org_id, change.after.org)):
+        org = now.orgs.get(org_id)
+        if relied.paths is not None and org is not None and relied.paths.get(org_id) != org.path:
+            return f"the org {name} lies elsewhere in the tree by now"
+    return ""
 
 
 def _changed_servers(org_id: int, name: str, relied: Relied, now: Now) -> str:

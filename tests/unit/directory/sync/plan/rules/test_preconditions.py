@@ -98,6 +98,27 @@ class TestARoleThatIsGranted:
         assert objection(GRANT, replace(NOW, roles=ROLES | {"Org Admin": "2"}), replace(RELIED, roles=None)) == ""
 
 
+class TestTheTree:
+    PATHS = replace(RELIED, paths={2: "00010001", 3: "000100010001"})
+    HERE_AND_THERE = replace(NOW, orgs={2: replace(DEFAULT, path="00010001"), 3: replace(STAFF, path="000100010001")})
+
+    def test_is_as_it_was(self) -> None:
+        assert objection(MOVE, self.HERE_AND_THERE, self.PATHS) == ""
+
+    @pytest.mark.parametrize(("pk", "name"), [(2, "Default"), (3, "Staff")])
+    def test_has_one_of_the_two_orgs_of_a_move_elsewhere(self, pk: int, name: str) -> None:
+        orgs = self.HERE_AND_THERE.orgs
+        now = replace(self.HERE_AND_THERE, orgs={**orgs, pk: replace(orgs[pk], path="00010009")})
+
+        assert objection(MOVE, now, self.PATHS) == f"the org {name} lies elsewhere in the tree by now"
+        assert objection(GRANT, now, self.PATHS) == ""
+
+    def test_is_not_compared_where_the_plan_was_stored_without(self) -> None:
+        now = replace(self.HERE_AND_THERE, orgs={**self.HERE_AND_THERE.orgs, 3: replace(STAFF, path="0009")})
+
+        assert objection(MOVE, now, RELIED) == ""
+
+
 class TestAnUndo:
     UNDO = Relied(undo=True)
 
@@ -175,7 +196,8 @@ class TestWhatAPlanIsMadeAgainst:
 
         relied = preconditions.from_json(stored, servers={1: "x"}, undo=False)
 
-        assert relied == Relied({2: (1,), 3: (2,), 4: ()}, ROLES, {1: "x"})
+        paths = {org.id: org.path for org in CONTEXT.by_id.values()}
+        assert relied == Relied({2: (1,), 3: (2,), 4: ()}, ROLES, paths, {1: "x"})
 
     def test_is_not_compared_where_a_run_was_stored_without(self) -> None:
         assert preconditions.from_json({}, servers={}, undo=True) == Relied(undo=True)
