@@ -16,6 +16,7 @@ from console.elements import badges
 from console.listing.filters.runs import ChangeFilter
 from console.listing.listing import Listing, show_list
 from console.listing.tables.runs import ChangeTable
+from console.presenters.orgs.missing_orgs import MissingOrg, missing_orgs
 from console.presenters.undo_effects import undo_effects
 from console.security.access import ConsoleRequest, author
 from directory import found_elsewhere
@@ -107,6 +108,8 @@ class RunPage:
     applications: list[Run]
     undos: list[Run]
     incomplete: list[Unchecked]
+    missing_orgs: list[MissingOrg]
+    may_create_orgs: bool
     may_decide_elsewhere: bool
     percent: int | None
     listing: Listing | None
@@ -125,6 +128,8 @@ def run_page(run: Run, request: ConsoleRequest) -> RunPage:
         applications=list(run.applications.order_by("pk")),
         undos=list(run.undos.filter(simulated=False).order_by("pk")),
         incomplete=not_checked.from_json(run.incomplete),
+        missing_orgs=missing_orgs(run, request.user) if run.unknown_orgs else [],
+        may_create_orgs=request.user.may(Permission.ORG_CREATE),
         may_decide_elsewhere=request.user.may(Permission.ADMIN)
         and any(part["reason"] == found_elsewhere.SHARED for part in run.incomplete),
         percent=round(100 * run.done / run.total) if run.total else None,
