@@ -9,7 +9,17 @@ from django.db import Error
 from django.utils.translation import gettext as _
 
 from directory.scheduling import queues
-from directory.status import broker, database, live_runs, mail, old_rows, processes, safety, sandbox, servers
+from directory.status import (
+    broker,
+    database,
+    keys_https_and_data_folder,
+    live_runs,
+    mail,
+    old_rows,
+    processes,
+    sandbox,
+    servers,
+)
 from directory.status.lines import Line, LineState, Section
 
 
@@ -29,7 +39,7 @@ def sections(*, at: datetime) -> list[Section]:
         Section("redis", _("Redis"), tuple(broker.look(answer))),
         *(Section(key, title, tuple(_if_stored(look))) for key, title, look in found),
         Section("sandbox", _("Sandbox of the scripts"), tuple(sandbox.look())),
-        Section("safety", _("Safety"), (*sandbox.dangers(), *safety.look())),
+        Section("safety", _("Safety"), (*sandbox.dangers(), *keys_https_and_data_folder.look())),
     ]
 
 
@@ -41,7 +51,7 @@ def alarms(*, at: datetime) -> list[Line]:
 
 def dangers() -> list[Line]:
     """Return the warnings about settings that only a trial installation may have."""
-    return [*safety.dangers(), *sandbox.dangers()]
+    return [*keys_https_and_data_folder.dangers(), *sandbox.dangers()]
 
 
 def _if_stored(look: Callable[[], list[Line]]) -> list[Line]:

@@ -11,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from console.process.data_folder import keep_to_owner
-from directory.status import safety
+from directory.status import keys_https_and_data_folder
 from tests.tree import ROOT
 
 
@@ -91,7 +91,11 @@ def test_every_start_makes_files_for_their_owner_only(folder: Path) -> None:
 
 class TestTheStatus:
     def line(self) -> str:
-        return next(f"{line.state.value}: {line.fact}" for line in safety.look() if line.title == "Data folder")
+        return next(
+            f"{line.state.value}: {line.fact}"
+            for line in keys_https_and_data_folder.look()
+            if line.title == "Data folder"
+        )
 
     def test_says_who_may_look_into_the_folder(self, folder: Path, settings: Settings) -> None:
         settings.VAR = folder

@@ -33,7 +33,17 @@ from directory.scheduling import heartbeats, supervised_processes, timetable
 from directory.scheduling.timetable import Timetable
 from directory.scripts.sandbox.protections import Layer, LayerState, SandboxState
 from directory.scripts.sandbox.sandbox import state as sandbox_state
-from directory.status import Line, LineState, broker, database, processes, safety, sandbox, sections, sync_readiness
+from directory.status import (
+    Line,
+    LineState,
+    broker,
+    database,
+    keys_https_and_data_folder,
+    processes,
+    sandbox,
+    sections,
+    sync_readiness,
+)
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
@@ -401,9 +411,9 @@ class TestSafety:
     def test_names_the_keys_and_shows_none(self, settings: Settings) -> None:
         key = Fernet.generate_key().decode()
         settings.ENCRYPTION_KEYS = [key, key]
-        own = safety.look()
+        own = keys_https_and_data_folder.look()
         settings.ENCRYPTION_KEYS, settings.SECRET_KEY = [], "one-from-the-environment"
-        derived = safety.look()
+        derived = keys_https_and_data_folder.look()
 
         expected = [line.fact for lines in (own, derived) for line in lines if line.title == "Encryption keys"]
         assert expected[0].startswith("2 keys of your own")
@@ -419,12 +429,12 @@ class TestSafety:
     ) -> None:
         settings.HTTPS, settings.SECURE_HSTS_SECONDS = https, seconds
 
-        assert f"{state}: HTTPS" in states(safety.look())
+        assert f"{state}: HTTPS" in states(keys_https_and_data_folder.look())
 
     def test_has_no_place_for_debug(self, settings: Settings) -> None:
         settings.DEBUG = True
 
-        assert "problem: DEBUG" in states(safety.dangers())
+        assert "problem: DEBUG" in states(keys_https_and_data_folder.dangers())
 
     def test_takes_no_key_that_is_none(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ENCRYPTION_KEYS", f"{Fernet.generate_key().decode()},hunter2")
