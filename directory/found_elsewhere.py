@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from directory.models import Match
@@ -63,6 +63,17 @@ def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
         return {}
     rows = _noted().filter(user__among=servers).values_list("user", "server", "server__name", "deleted_server", "dn")
     return {pk: (name or deleted, dn) for pk, server, name, deleted, dn in rows if server not in servers[pk]}
+
+
+def unknown_in(org_id: int) -> Q:
+    """Return the condition for users who were last found on an LDAP server that this org does not use.
+
+    A move to the org deauthorizes their devices. Who was never found, or is managed locally, needs no directory.
+    """
+    scope = orgs_in_scope().get(org_id)
+    servers = scope.servers if scope is not None else ()
+    elsewhere = Match.objects.filter(Q(server=None) | ~Q(server__in=servers), user=OuterRef("pk"))
+    return Q(Exists(elsewhere), managed_locally=False)
 
 
 def _noted() -> QuerySet[Match]:

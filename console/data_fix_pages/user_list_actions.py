@@ -1,4 +1,4 @@
-"""The actions of the list of users."""
+"""The actions of the list of users: their effects, as on the pages of single users, and the answers afterwards."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.data_fix_pages import user_state_effects
+from console.elements.effects import Effect
+from console.presenters.user_effects import state_effects
 from orgs.actions.archives import Restored
 from orgs.actions.users import blocking, deactivation, pending_deactivation
+from orgs.actions.users.deactivation import Deactivated
 from orgs.models import Device, User
+from orgs.models.users import UserQuerySet
 from orgs.rules.actors import Actor
 
 
@@ -23,46 +27,68 @@ class ListAction:
     """An action of the list: title, effects to confirm, the action itself, and the answer after it."""
 
     title: Any
-    effects: Callable[[QuerySet[User]], list[str]]
+    counted: Callable[[UserQuerySet], list[Effect]]
     do: Callable[[list[int], Actor, datetime], Any]
     answer: Callable[[Any], str]
+
+    def effects(self, chosen: QuerySet[User]) -> list[str]:
+        """Return the effects on the chosen users as lines."""
+        users: UserQuerySet = User.objects.filter(pk__in=chosen.order_by().values("pk"))
+        return [
+            f"{effect.what}: {effect.count}. {effect.text} {effect.under}".strip() for effect in self.counted(users)
+        ]
 
 
 def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozenset[int], Restored], int]:
     devices = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
-    back = devices.count() if user_state_effects.with_devices() else 0
-    done = deactivation.reactivate(user_ids=ids, by=who, at=at, with_devices=user_state_effects.with_devices())
-    return done, back
+    with_devices = state_effects.with_devices()
+    back = devices.count() if with_devices else 0
+    return deactivation.reactivate(user_ids=ids, by=who, at=at, with_devices=with_devices), back
+
+
+def _deactivated(done: Deactivated) -> str:
+    return _("Deactivated: %(users)d. Blocked instead, as they are on legal hold: %(held)d.") % {
+        "users": len(done.users),
+        "held": len(done.on_hold),
+    }
+
+
+def _reactivated(done: tuple[tuple[frozenset[int], Restored], int]) -> str:
+    (users, restored), devices = done
+    return _(
+        "Reactivated: %(users)d. Devices that are active again: %(devices)d. Archives out of cold storage: %(archives)d. "
+        "Archives that had expired and are lost: %(lost)d."
+    ) % {"users": len(users), "devices": devices, "archives": restored.archives, "lost": restored.lost}
 
 
 LIST_ACTIONS: dict[str, ListAction] = {
     "block": ListAction(
         gettext_lazy("Block users"),
-        lambda _chosen: user_state_effects.blocking(),
+        state_effects.blocking,
         lambda ids, who, at: blocking.block(user_ids=ids, by=who, at=at),
         lambda done: _("Blocked: %(count)d.") % {"count": len(done)},
     ),
     "unblock": ListAction(
         gettext_lazy("Unblock users"),
-        user_state_effects.unblocking,
+        state_effects.unblocking,
         lambda ids, who, at: blocking.unblock(user_ids=ids, by=who, at=at),
         lambda done: _("Unblocked: %(count)d.") % {"count": len(done)},
     ),
     "deactivate": ListAction(
         gettext_lazy("Deactivate users"),
-        user_state_effects.deactivating,
+        lambda users: state_effects.deactivating(users, at=timezone.now()),
         lambda ids, who, at: deactivation.deactivate(user_ids=ids, by=who, at=at),
-        user_state_effects.deactivated,
+        _deactivated,
     ),
     "reactivate": ListAction(
         gettext_lazy("Reactivate users"),
-        user_state_effects.reactivating,
+        lambda users: state_effects.reactivating(users, at=timezone.now()),
         _reactivate,
-        lambda done: user_state_effects.reactivated(done[0], devices=done[1]),
+        _reactivated,
     ),
     "clear_pending": ListAction(
         gettext_lazy("Clear pending deactivations"),
-        user_state_effects.clearing,
+        state_effects.cancelling_deactivation,
         lambda ids, who, at: pending_deactivation.clear_pending(user_ids=ids, by=who, at=at),
         lambda done: _("Pending deactivations cleared: %(count)d.") % {"count": len(done)},
     ),

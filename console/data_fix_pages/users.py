@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,11 +19,10 @@ from console.data_fix_pages.local_passwords import password_page
 from console.data_fix_pages.single_user_creation import carry_out, fate_of
 from console.data_fix_pages.user_form import UserForm
 from console.data_fix_pages.user_list_actions import LIST_ACTIONS
-from directory.models import Match
-from directory.org_scope import orgs_in_scope
+from directory.actions.users import org_moves_by_hand
 from orgs.actions import locks
-from orgs.actions.users import local_passwords, org_moves, role_grants, user_profiles
-from orgs.models import Org, User
+from orgs.actions.users import local_passwords, role_grants, user_profiles
+from orgs.models import User
 
 
 class UserAdmin(ActingAdmin):
@@ -138,7 +136,7 @@ class UserAdmin(ActingAdmin):
         # Set the mark before the move, and remove it after: so the user has a way in all the time.
         if local:
             local_passwords.set_managed_locally(user_ids=[pk], managed_locally=True, by=who, at=at)
-        org_moves.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
+        org_moves_by_hand.move(user_ids=[pk], org=org, by=who, at=at)
         if not local:
             local_passwords.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
         role_grants.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
@@ -183,11 +181,3 @@ class UserAdmin(ActingAdmin):
 
 def _ids(chosen: QuerySet[User]) -> list[int]:
     return list(chosen.values_list("pk", flat=True))
-
-
-def _strangers(user_ids: Collection[int], org: Org) -> list[int]:
-    """Return the ids of users who were last found on an LDAP server that the org does not use."""
-    scope = orgs_in_scope().get(org.pk)
-    servers = scope.servers if scope is not None else ()
-    matched = Match.objects.filter(user__in=user_ids).values_list("user_id", "server_id")
-    return [pk for pk, server in matched if server not in servers]

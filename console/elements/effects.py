@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
@@ -22,3 +23,8 @@ class Effect:
     icon: str = "circle"
     tone: str = "plain"
     under: str | Promise = ""
+
+
+def concerning(effects: Iterable[Effect]) -> list[Effect]:
+    """Return the effects that concern anything: their count is not 0."""
+    return [effect for effect in effects if effect.count]

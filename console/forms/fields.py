@@ -45,6 +45,14 @@ class LinesField(forms.CharField):
         return bool(self.to_python(initial) != self.to_python(data))
 
 
+class OrgField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One org, indented as in the tree."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Indent by depth."""
+        return str("\u2003" * (obj.depth - 1) + obj.name)
+
+
 class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
     """Orgs as checkboxes, indented as in the tree; ``inherited`` has the names of inherited servers by org id."""
 

@@ -7,17 +7,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from console.forms.fields import OrgField
 from directory.provisioning.csv_file import COLUMNS, ON_THE_PAGE
 from orgs.models import Org
 from orgs.models.orgs import OrgQuerySet
-
-
-class OrgField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """One org, indented as in the tree."""
-
-    def label_from_instance(self, obj: Any) -> str:
-        """Indent by depth."""
-        return str("\u2003" * (obj.depth - 1) + obj.name)
 
 
 class UserUploadForm(forms.Form):

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from console.elements.badges import set_by
 from console.listing.listing import show_table
 from console.listing.tables.runs import UserChangeTable
+from console.presenters.user_acts import UserActs, user_acts
 from directory.actions import namesake_usernames
 from directory.models import KnownId, Match, Run, RunChange, RunRepeat
-from orgs.models import Custodian, Device, DirectoryService, Org, RoleGrant, User
+from orgs.models import Custodian, Device, DirectoryService, RoleGrant, User
 from orgs.permissions import Permission
 from orgs.rules.inheritance import effective_settings
 from orgs.text import misleading
@@ -41,7 +42,7 @@ class UserCard:
     match: Match | None
     further_ids: list[str]
     doubt: namesake_usernames.NamesakeDoubt
-    may_free: bool
+    acts: UserActs
     from_ldap: bool
     misleading: str
     devices: Iterable[Device] | None
@@ -79,11 +80,6 @@ def _history(user: User) -> Any:
     return sorted([*stored.values(), *again], key=lambda change: (change.run.created_at, change.run_id), reverse=True)
 
 
-def may_manage(viewer: User, user: User) -> bool:
-    """Return whether the viewer may change the user."""
-    return viewer.may(Permission.USER) and Org.objects.with_users_managed_by(viewer).filter(pk=user.org_id).exists()
-
-
 def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
     """Return the values on the user's page that the viewer may see."""
     match = Match.objects.select_related("server").filter(user=user).first()
@@ -99,7 +95,7 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         match=match,
         further_ids=list(KnownId.objects.filter(user=user).values_list("unique_id", flat=True)),
         doubt=namesake_usernames.doubt(user),
-        may_free=may_manage(viewer, user),
+        acts=user_acts(user, viewer),
         from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
         misleading=misleading(user.username),
         devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")

@@ -70,6 +70,24 @@ def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int
     refuse_gains(after=after, by=by)
 
 
+def refuse_to_take(*, role_ids: Collection[int], user_ids: Collection[int], by: Actor) -> None:
+    """Refuse to take roles from users who hold them, if ``by`` could not give these roles back.
+
+    Raises:
+        Refused: with the first such role and the permissions.
+    """
+    actor = acting(by)
+    if actor is None or not role_ids:
+        return
+    by_path: dict[str, set[int]] = {}
+    grants = RoleGrant.objects.filter(user__among=user_ids, role__in=role_ids).order_by()
+    for path, role_id in grants.values_list("user__org__path", "role").distinct():
+        by_path.setdefault(path, set()).add(role_id)
+    for path, ids in sorted(by_path.items()):
+        for name, missing in sorted(not_grantable(actor, Role.objects.filter(pk__in=ids), org_path=path).items()):
+            raise Refused(f"you do not hold all that {name} does ({missing}), so you may not take it away")
+
+
 def refuse_gains(*, after: Mapping[int, Holding], by: Actor) -> None:
     """Refuse a change after which one of these users (keys) would hold more than before and more than ``by``.
 

@@ -47,6 +47,12 @@ class UserQuerySet(models.QuerySet["User"]):
             return self.filter(org__path__startswith=viewer.org.path)
         return self.none()
 
+    def managed_by(self, viewer: User) -> UserQuerySet:
+        """The users whom this administrator may change: all, or those of their own org and the orgs below it."""
+        if viewer.may_everywhere(Permission.USER):
+            return self
+        return self.filter(org__path__startswith=viewer.org.path) if viewer.may(Permission.USER) else self.none()
+
     def with_hold(self) -> UserQuerySet:
         """Annotate ``on_hold``: custodian of at least one open matter."""
         return self.annotate(on_hold=Exists(_open_custodianships()))

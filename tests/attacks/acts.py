@@ -11,6 +11,7 @@ from typing import Any
 from directory.actions import namesake_usernames, noted_matches, servers, user_uploads
 from directory.actions.organization import org_moves as moves_of_orgs
 from directory.actions.organization import org_settings
+from directory.actions.users import org_moves_by_hand
 from directory.models import LdapServer
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
@@ -61,6 +62,12 @@ def _of_users() -> Iterator[Act]:
     for who in ("pat", "actor", "rita", "mary"):
         for role_name in GIVEN_ROLES:
             yield Act(f"{who} becomes {role_name}", role_grants.set_roles, partial(_set_roles, who, role_name))
+    for who in ("pat", "actor", "gone"):
+        for role_name in GIVEN_ROLES:
+            yield Act(f"{who} is also {role_name}", role_grants.change_roles, partial(_add_role, who, role_name))
+    yield Act("gone is not SYSADMIN any more", role_grants.change_roles, partial(_remove_role, "gone", "SYSADMIN"))
+    for who, target in (("pat", "Gifts"), ("oscar", "Right")):
+        yield Act(f"{who} is moved by hand to {target}", org_moves_by_hand.move, partial(_move_by_hand, who, target))
     for who, target in (("pat", "Gifts"), ("oscar", "ADMIN"), ("oscar", "Right"), ("actor", "ADMIN"), ("mary", "Left")):
         yield Act(f"{who} moves to {target}", org_moves.move, partial(_move, who, target))
     for who in ("mary", "gone", "boss", "pat", "oscar", "root"):
@@ -91,6 +98,18 @@ def _set_roles(who: str, role_name: str, by: Actor) -> object:
     target = user(who)
     held = frozenset(target.grants.values_list("role_id", flat=True))
     return role_grants.set_roles(roles={target.pk: held | {role(role_name).pk}}, by=by, at=NOW)
+
+
+def _add_role(who: str, role_name: str, by: Actor) -> object:
+    return role_grants.change_roles(user_ids=[user(who).pk], added=[role(role_name).pk], by=by, at=NOW)
+
+
+def _remove_role(who: str, role_name: str, by: Actor) -> object:
+    return role_grants.change_roles(user_ids=[user(who).pk], removed=[role(role_name).pk], by=by, at=NOW)
+
+
+def _move_by_hand(who: str, target: str, by: Actor) -> object:
+    return org_moves_by_hand.move(user_ids=[user(who).pk], org=org(target), by=by, at=NOW)
 
 
 def _move(who: str, target: str, by: Actor) -> object:

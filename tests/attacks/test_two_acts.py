@@ -58,6 +58,7 @@ HARMLESS = {
         "acting",
         "refuse_moves",
         "refuse_role_sets",
+        "refuse_to_take",
         "refuse_gains",
         "refuse_above",
         "refuse_roles",
@@ -224,7 +225,8 @@ def send(client: Client, address: str, role_ids: list[int], org_id: int) -> None
     shown = client.get(address)
     for form in _forms(shown):
         given = as_sent(form) | given
-    given |= {"grantable_roles": role_ids, "granted_roles": role_ids, "roles": role_ids, "org": org_id}
+    given |= {"grantable_roles": role_ids, "granted_roles": role_ids, "roles": role_ids}
+    given |= {"added": role_ids, "org": org_id}
     if "upload" in address:
         content = b"username,password\nnew.one,chosen by the attacker\n"
         given |= {"file": SimpleUploadedFile("users.csv", content, "text/csv")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.views.users import user_pages, user_upload
+from console.views.users import user_moves, user_pages, user_role_changes, user_state_acts, user_upload
 
 app_name = "users"
 urlpatterns = [
@@ -16,4 +16,13 @@ urlpatterns = [
     path("upload/discard/", user_upload.discard, name="upload-discard"),
     path("<int:pk>/", user_pages.user_detail, name="detail"),
     path("<int:pk>/another-person/", user_pages.another_person, name="another-person"),
+    path("<int:pk>/block/", user_state_acts.block, name="block"),
+    path("<int:pk>/unblock/", user_state_acts.unblock, name="unblock"),
+    path("<int:pk>/deactivate/", user_state_acts.deactivate, name="deactivate"),
+    path("<int:pk>/reactivate/", user_state_acts.reactivate, name="reactivate"),
+    path("<int:pk>/cancel-deactivation/", user_state_acts.cancel_deactivation, name="cancel-deactivation"),
+    path("<int:pk>/manage-locally/", user_state_acts.manage_locally, name="manage-locally"),
+    path("<int:pk>/follow-directory/", user_state_acts.follow_directory, name="follow-directory"),
+    path("<int:pk>/move/", user_moves.move, name="move"),
+    path("<int:pk>/change-roles/", user_role_changes.change_roles, name="change-roles"),
 ]

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from django.db.models import Prefetch
-from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -19,9 +19,10 @@ from console.listing.exports import csv_file
 from console.listing.filters.users import UserFilter
 from console.listing.listing import show_list
 from console.listing.tables.users import UserTable
-from console.presenters.users import may_manage, user_card
+from console.presenters.users import user_card
 from console.security.access import ConsoleRequest, confirmed, require
 from console.views.acts import carry_out
+from console.views.users.act_questions import managed_user
 from directory.actions import namesake_usernames
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
@@ -82,9 +83,7 @@ def user_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
 @confirmed
 def another_person(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     """Ask; then free the username, because another person has it now."""
-    user = get_object_or_404(_listed(request), pk=pk)
-    if not may_manage(request.user, user):
-        raise Http404
+    user = managed_user(request, pk)
     if request.method != "POST":
         context = {"subject": user, "doubt": namesake_usernames.doubt(user)}
         return render_page(request, "users/another_person.html", context)

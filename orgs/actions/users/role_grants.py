@@ -62,6 +62,25 @@ def set_roles(
     return frozenset(changed)
 
 
+@transaction.atomic
+def change_roles(
+    *, user_ids: Collection[int], added: Collection[int] = (), removed: Collection[int] = (), by: Actor, at: datetime
+) -> frozenset[int]:
+    """Add roles (ids) to these users, and remove others; their further roles stay. Return the users whose roles changed.
+
+    Raises:
+        Refused: when no active SYSADMIN would be left; when a user would gain more than ``by`` holds; when a removed role
+            holds more than ``by`` does.
+    """
+    locks.roles()
+    locks.users(user_ids)
+    present = {pk: frozenset(grants) for pk, grants in _grants_of(user_ids).items()}
+    escalation_guard.refuse_to_take(role_ids=removed, user_ids=user_ids, by=by)
+    wanted = {pk: role_ids.difference(removed).union(added) for pk, role_ids in present.items()}
+    with locks.holding(user_ids):
+        return set_roles(roles={pk: wanted[pk] for pk in present if wanted[pk] != present[pk]}, by=by, at=at)
+
+
 def insert_grants(granted: Iterable[tuple[int, int]], *, by: Actor, at: datetime) -> None:
     """Store grants, pairs of user id and role id. The caller has locked and checked, and writes the audit rows."""
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]

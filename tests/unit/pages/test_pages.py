@@ -19,6 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import DjangoDbBlocker, Settings
 
 from console.admin import data_fixes
+from console.presenters.user_acts import UserAct
 from directory.models import Alert, LdapServer, RunState, SyncSettings
 from directory.values.ldap import Connection
 from directory.values.plan import Action
@@ -151,7 +152,7 @@ EXPECTED = {
     "users:upload-preview": {"ada", "sam", "olga"},
     "users:upload-create": {"ada", "sam", "olga"},
     "users:upload-discard": {"ada", "sam", "olga"},
-    "users:another-person": {"ada", "sam", "olga"},
+    **{f"users:{act}": {"ada", "sam", "olga"} for act in ("another-person", *UserAct)},
     "roles": ADMINISTRATORS,
     "devices": ADMINISTRATORS,
     "legal_holds": EVERYWHERE,

@@ -205,7 +205,7 @@ class TestUsers:
         wish = {"action": "deactivate", "_selected_action": [wendy.pk]}
 
         question = browser.post(page("orgs_user"), wish).content.decode()
-        assert "1 device is deactivated" in question
+        assert "Devices: 1. Deactivated at once." in question
         assert User.objects.get(pk=wendy.pk).active
         browser.post(page("orgs_user"), wish | {"confirmed": "yes"})
 
@@ -252,8 +252,8 @@ class TestReactivating:
     def test_says_what_comes_back_and_what_is_lost(self, browser: Client, wendy: User) -> None:
         question, answer = self.question_and_answer(browser, wendy)
 
-        assert "2 devices were deactivated with their users. They are reactivated, too." in question
-        assert "1 archive has expired and stays lost" in question
+        assert "Devices: 2. Active again" in question
+        assert "Lost archives: 1. Have expired" in question
         assert "Devices that are active again: 2." in answer
         assert "Archives that had expired and are lost: 1." in answer
         assert wendy.devices.filter(active=True).count() == 2
@@ -263,7 +263,7 @@ class TestReactivating:
 
         question, answer = self.question_and_answer(browser, wendy)
 
-        assert "so devices stay deactivated" in question
+        assert "Devices: 2. Stay deactivated" in question
         assert "Devices that are active again: 0." in answer
         assert User.objects.get(pk=wendy.pk).active
         assert not wendy.devices.filter(active=True).exists()

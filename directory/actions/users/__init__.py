@@ -1,0 +1,1 @@
+"""The actions on users that depend on the directory."""
