@@ -71,7 +71,6 @@ YES = Badge(_("Yes"), "check", "good")
 NO = Badge(_("No"), "x", "quiet")
 ENABLED = Badge(_("Enabled"), "circle-check", "good")
 DISABLED = Badge(_("Disabled"), "circle-off", "quiet")
-FROM_LDAP = Badge(_("from LDAP"), "network", "info")
 OPEN = Badge(_("Open"), "lock", "warn")
 CLOSED = Badge(_("Closed"), "lock-open", "quiet")
 RELEASED = Badge(_("Released"), "lock-open", "quiet")
@@ -105,8 +104,8 @@ def user_states(user: User) -> list[Badge]:
     return states
 
 
-def device_states(device: Device) -> list[Badge]:
-    """Return the states of a device."""
+def device_states(device: Device, owner: User | None = None) -> list[Badge]:
+    """Return the states of a device; of an active one also whether its ``owner`` is blocked, where that is given."""
     states = []
     if not device.active:
         states.append(
@@ -118,6 +117,8 @@ def device_states(device: Device) -> list[Badge]:
         states.append(_BLOCKED_BY[SetBy.NOBODY])
     if not device.authorized:
         states.append(Badge(_("Has to sign in again"), "key-round", "warn"))
+    if owner is not None and owner.blocked and device.active:
+        states.append(Badge(_("User blocked"), "ban", "plain"))
     return states or [ACTIVE]
 
 

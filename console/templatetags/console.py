@@ -36,9 +36,9 @@ def user_states(user: User) -> SafeString:
 
 
 @register.simple_tag
-def device_states(device: Device) -> SafeString:
+def device_states(device: Device, owner: User | None = None) -> SafeString:
     """Show the states of a device."""
-    return badges.side_by_side(badges.device_states(device))
+    return badges.side_by_side(badges.device_states(device, owner))
 
 
 @register.simple_tag(takes_context=True)

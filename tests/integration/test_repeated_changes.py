@@ -242,11 +242,11 @@ class TestThePages:
 
     def test_of_a_user_name_each_run(self, console: Client, repeated: tuple[Run, Run]) -> None:
         first, second = repeated
-        page = console.get(reverse("users:detail", args=[_user("u00003")]))
+        page = console.get(reverse("users:history", args=[_user("u00003")]), {"unchanged": "on"})
 
-        rows = page.context["card"].history.paginated_rows
-        assert [row.record.run_id for row in rows][:2] == [second.pk, first.pk]
-        assert {row.record.outcome for row in list(rows)[:2]} == {Outcome.KEPT}
+        items = [item for item in page.context["page"] if item.run is not None]
+        assert [item.run.pk for item in items][:2] == [second.pk, first.pk]
+        assert {item.outcome for item in items[:2]} == {Outcome.KEPT}
         assert reverse("runs:detail", args=[second.pk]) in page.content.decode()
 
 

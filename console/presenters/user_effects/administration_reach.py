@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cached_property
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,20 +19,35 @@ from orgs.rules.permission_comparison import depends_on_org
 _MOST_NAMED = 5
 
 
+class OrgReach:
+    """The part of the orgs that is administered from one org, in words; it is counted once."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    def of(self, permissions: Collection[str]) -> str:
+        """Return what somebody with these permissions administers from the org; empty for nothing."""
+        keys = frozenset(permissions) - PERSONAL
+        if Permission.ADMIN in keys or any(key.startswith("admin.all") for key in keys):
+            return _("every org")
+        if not depends_on_org(keys):
+            return _("settings of the console") if keys else ""
+        return self._part
+
+    @cached_property
+    def _part(self) -> str:
+        below = Org.objects.active().filter(path__startswith=self._org.path).exclude(pk=self._org.pk).count()
+        people = User.objects.filter(org__path__startswith=self._org.path, active=True).count()
+        users = ngettext("%(count)d active user", "%(count)d active users", people) % {"count": people}
+        if not below:
+            return _("%(org)s, %(users)s") % {"org": self._org.name, "users": users}
+        orgs = ngettext("%(count)d org below", "%(count)d orgs below", below) % {"count": below}
+        return _("%(org)s and %(orgs)s, %(users)s") % {"org": self._org.name, "orgs": orgs, "users": users}
+
+
 def reach_in_words(permissions: Collection[str], org: Org) -> str:
     """Return the part of the orgs that somebody with these permissions administers from this org; empty for none."""
-    keys = frozenset(permissions) - PERSONAL
-    if Permission.ADMIN in keys or any(key.startswith("admin.all") for key in keys):
-        return _("every org")
-    if not depends_on_org(keys):
-        return _("settings of the console") if keys else ""
-    below = Org.objects.active().filter(path__startswith=org.path).exclude(pk=org.pk).count()
-    people = User.objects.filter(org__path__startswith=org.path, active=True).count()
-    users = ngettext("%(count)d active user", "%(count)d active users", people) % {"count": people}
-    if not below:
-        return _("%(org)s, %(users)s") % {"org": org.name, "users": users}
-    orgs = ngettext("%(count)d org below", "%(count)d orgs below", below) % {"count": below}
-    return _("%(org)s and %(orgs)s, %(users)s") % {"org": org.name, "orgs": orgs, "users": users}
+    return OrgReach(org).of(permissions)
 
 
 def reach_lost(users: UserQuerySet) -> list[Effect]:

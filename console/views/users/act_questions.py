@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from console.elements.effects import Effect
 from console.http.page_requests import render_page
-from console.presenters.user_acts import UserAct, kind_of, offered
+from console.presenters.users.user_acts import UserAct, kind_of, offered
 from console.security.access import ConsoleRequest
 from console.views.acts import carry_out
 from orgs.models import User

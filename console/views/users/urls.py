@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.views.users import user_moves, user_pages, user_role_changes, user_state_acts, user_upload
+from console.views.users import user_moves, user_pages, user_role_changes, user_state_acts, user_tabs, user_upload
 
 app_name = "users"
 urlpatterns = [
@@ -14,7 +14,12 @@ urlpatterns = [
     path("upload/preview/", user_upload.preview, name="upload-preview"),
     path("upload/create/", user_upload.create, name="upload-create"),
     path("upload/discard/", user_upload.discard, name="upload-discard"),
-    path("<int:pk>/", user_pages.user_detail, name="detail"),
+    path("<int:pk>/", user_tabs.user_detail, name="detail"),
+    path("<int:pk>/roles/", user_tabs.user_roles, name="roles"),
+    path("<int:pk>/devices/", user_tabs.user_devices, name="devices"),
+    path("<int:pk>/legal-holds/", user_tabs.user_holds, name="holds"),
+    path("<int:pk>/history/", user_tabs.user_history, name="history"),
+    path("<int:pk>/audit/", user_tabs.user_audit, name="audit"),
     path("<int:pk>/another-person/", user_pages.another_person, name="another-person"),
     path("<int:pk>/block/", user_state_acts.block, name="block"),
     path("<int:pk>/unblock/", user_state_acts.unblock, name="unblock"),

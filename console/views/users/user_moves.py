@@ -8,8 +8,8 @@ from django.views.decorators.http import require_http_methods
 
 from console.forms.user_acts import MoveForm
 from console.http.page_requests import render_page
-from console.presenters.user_acts import UserAct, kind_of
 from console.presenters.user_effects.move_effects import moving
+from console.presenters.users.user_acts import UserAct, kind_of
 from console.security.access import ConsoleRequest, require
 from console.views.users.act_questions import Question, ask, managed_user, only
 from directory.actions.users import org_moves_by_hand

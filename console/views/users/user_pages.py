@@ -1,4 +1,4 @@
-"""The list of users, its export, the page of a user, and declaring a username another person's."""
+"""The list of users, its export, and declaring a username another person's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import Prefetch
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -19,7 +18,6 @@ from console.listing.exports import csv_file
 from console.listing.filters.users import UserFilter
 from console.listing.listing import show_list
 from console.listing.tables.users import UserTable
-from console.presenters.users import user_card
 from console.security.access import ConsoleRequest, confirmed, require
 from console.views.acts import carry_out
 from console.views.users.act_questions import managed_user
@@ -67,15 +65,6 @@ def user_export(request: ConsoleRequest) -> StreamingHttpResponse:
     """Return the filtered users as CSV."""
     chosen = UserFilter(request.GET, queryset=_listed(request), request=request).qs.order_by("username_key", "pk")
     return csv_file("users.csv", _COLUMNS, _rows(chosen))
-
-
-@require_safe
-@require(Permission.USER_READ)
-def user_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Show one user."""
-    user = get_object_or_404(_listed(request).select_related("match__server"), pk=pk)
-    context = {"subject": user, "card": user_card(user, request.user, request)}
-    return render_page(request, "users/detail.html", context, fragments=("user-history",))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

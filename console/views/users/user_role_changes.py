@@ -10,9 +10,9 @@ from django.views.decorators.http import require_http_methods
 
 from console.forms.user_acts import RoleChangesForm
 from console.http.page_requests import render_page
-from console.presenters.role_choices import RoleChoice, role_choices
-from console.presenters.user_acts import UserAct, kind_of
 from console.presenters.user_effects.role_effects import changing_roles
+from console.presenters.users.role_choices import RoleChoice, role_choices
+from console.presenters.users.user_acts import UserAct, kind_of
 from console.security.access import ConsoleRequest, confirmed, require
 from console.views.users.act_questions import Question, ask, managed_user, only
 from orgs.actions.users import role_grants

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from console.elements.effects import Effect
-from console.presenters.user_acts import UserAct
 from console.presenters.user_effects import local_management_effects, state_effects
+from console.presenters.users.user_acts import UserAct
 from console.security.access import ConsoleRequest, require
 from console.views.users.act_questions import Question, ask, managed_user, only
 from orgs.actions.archives import Restored

@@ -19,7 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import DjangoDbBlocker, Settings
 
 from console.admin import data_fixes
-from console.presenters.user_acts import UserAct
+from console.presenters.users.user_acts import UserAct
 from directory.models import Alert, LdapServer, RunState, SyncSettings
 from directory.values.ldap import Connection
 from directory.values.plan import Action

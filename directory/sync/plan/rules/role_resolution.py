@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,6 +11,8 @@ from directory.values.plan import OrgFacts, PlanContext
 from orgs.text import fold
 
 NO_ROLES = frozenset[str]()
+# The beginning of the step that explains default roles.
+_DEFAULTS_STEP = "The role name script returned an empty list: the default roles of"
 
 
 class Granting(NamedTuple):
@@ -60,7 +62,7 @@ def resolve(
     if returned is None:
         return ResolvedRoles(None, ("The role name script leaves roles alone.",))
     if not returned:
-        step = f"The role name script returned an empty list: the default roles of {org.name}."
+        step = f"{_DEFAULTS_STEP} {org.name}."
         return _defaults(ResolvedRoles(None, (step,)), current_roles, org, by)
     roles, warnings = set(), []
     for name in returned:
@@ -75,6 +77,11 @@ def resolve(
     if not roles:
         steps.append("No role is left to give, so roles are left alone.")
     return ResolvedRoles(frozenset(roles) or None, tuple(steps), tuple(warnings))
+
+
+def gave_defaults(steps: Iterable[str]) -> bool:
+    """Return whether the steps of a change explain that its roles are the default roles of the org."""
+    return any(step.startswith(_DEFAULTS_STEP) for step in steps)
 
 
 def resolve_new_user(

@@ -364,12 +364,12 @@ class TestTheChangesOfARun:
 
 
 class TestWhatAListReads:
-    @pytest.mark.parametrize("place", ["runs:list", "runs:detail", "users:detail"])
+    @pytest.mark.parametrize("place", ["runs:list", "runs:detail", "users:detail", "users:history"])
     def test_is_what_it_shows_in_statements_that_more_rows_do_not_add_to(self, client: Client, place: str) -> None:
         wendy, servers = make_user("wendy"), [make_server("North"), make_server("South")]
         run = make_run(*servers)
         make_change(run, wendy, Action.MOVE)
-        pk = {"runs:list": None, "runs:detail": run.pk, "users:detail": wendy.pk}[place]
+        pk = {"runs:list": None, "runs:detail": run.pk, "users:detail": wendy.pk, "users:history": wendy.pk}[place]
         address = reverse(place, args=[pk] if pk else [])
         with CaptureQueriesContext(connection) as few:
             client.get(address)
