@@ -6,9 +6,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -16,7 +15,6 @@ from django.utils.translation import gettext_lazy
 
 from console.data_fix_pages.admin_site import ActingAdmin, by
 from console.data_fix_pages.local_passwords import password_page
-from console.data_fix_pages.single_user_creation import carry_out, fate_of
 from console.data_fix_pages.user_form import UserForm
 from console.data_fix_pages.user_list_actions import LIST_ACTIONS
 from directory.actions.users import org_moves_by_hand
@@ -58,16 +56,6 @@ class UserAdmin(ActingAdmin):
     ordering = ("username_key",)
     actions = ("block", "unblock", "deactivate", "reactivate", "clear_pending")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out the states of a new user."""
-        return self.fields if obj is not None else self.fields[:7]
-
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
-        """Pass the decision to the form of a new user."""
-        form: Any = super().get_form(request, obj, change, **options)
-        form.fate = getattr(request, "fate", None)
-        return form
-
     def get_urls(self) -> list[Any]:
         """Add the page that sets a user's password."""
         view: Any = self.admin_site.admin_view(self.password)
@@ -80,52 +68,13 @@ class UserAdmin(ActingAdmin):
         back = reverse("data-fixes:orgs_user_change", args=[user.pk])
         return password_page(request, self.admin_site, user, by=by(request), back=back)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
-        """Decide about a new user and show the decision of the scripts, before anything is written."""
-        if object_id is None and request.method == "POST" and (page := self._decided(request)) is not None:
-            return page
-        return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def _decided(self, request: HttpRequest) -> HttpResponse | None:
-        """Store the decision about a new user on the request; return the page that shows it, None once it was shown."""
-        form = self.get_form(request)(request.POST)
-        if not form.is_valid():
-            return None
-        fate = fate_of(form.applicant(), by=by(request))
-        request.fate = fate  # type: ignore[attr-defined]  # the form reads it
-        if fate.problem or not fate.by_scripts or request.POST.get("shown") == fate.digest:
-            return None
-        given = [
-            (name, value)
-            for name, values in request.POST.lists()
-            for value in values
-            if name not in {"csrfmiddlewaretoken", "shown"}
-        ]
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Create this user?"),
-            "opts": self.model._meta,
-            "fate": fate.lines(),
-            "given": given,
-            "shown": fate.digest,
-        }
-        return TemplateResponse(request, "admin/confirm_new_user.html", context)
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
+        """Go to the page of the console, which asks the directory and its scripts."""
+        return HttpResponseRedirect(reverse("users:add"))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Create the user as decided, or change the parts that differ, each by its action."""
+        """Change the parts that differ, each by its action."""
         who, at = by(request), timezone.now()
-        if not change:
-            made = carry_out(form.fate, by=who)
-            obj.pk = made.users[0].pk
-            for warning in made.warnings.get(made.users[0].username, ()):
-                messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
-            return
         pk, org = obj.pk, form.cleaned_data["org"]
         # The order of locks: roles and orgs before users, for all actions below.
         locks.roles()

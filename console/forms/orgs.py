@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.forms.user_upload import OrgField
+from console.forms.fields import OrgField
 from directory.models import LdapServer
 from orgs.models import DirectoryService, Org, Role
 

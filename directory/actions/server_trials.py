@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,13 +11,22 @@ from directory import trial_slots
 from directory.ldap.connection_test.connection_test import ConnectionStep
 from directory.ldap.entry_identity import identity
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.process.isolated_connection_trial import try_connection, try_search
+from directory.ldap.groups.people_reader import PeopleSource
+from directory.ldap.process.isolated_connection_trial import (
+    Deadline,
+    IsolatedPeopleReader,
+    try_connection,
+    try_search,
+)
 from directory.ldap.url import parse_url
 from directory.servers import presets
 from directory.servers.presets import Preset
 from directory.values.ldap import AttributeMapping, Connection, Entry, GroupSearch, Identity
 
-__all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested", "test_connection"]
+__all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "people_reader", "suggested", "test_connection"]
+
+# The seconds in which a page may read people from all servers of an org.
+SECONDS = 20
 
 
 def test_connection(
@@ -55,3 +65,19 @@ def first_entries(
     with trial_slots.taken(owner):
         found = try_search(replace(connection, at=at), limit=10, waits=waits)
     return [(entry, identity(entry, mapping)) for entry in found]
+
+
+@contextmanager
+def people_reader(
+    *, owner: str, waits: Callable[[], bool]
+) -> Iterator[Callable[[Connection, GroupSearch | None], PeopleSource]]:
+    """Take the slot of a test, and yield what makes readers of people, which end together after ``SECONDS``.
+
+    ``owner`` and ``waits`` are as for a test.
+
+    Raises:
+        Refused: when the owner's test or too many tests are running.
+    """
+    with trial_slots.taken(owner):
+        deadline = Deadline(SECONDS)
+        yield lambda connection, groups: IsolatedPeopleReader(connection, groups, deadline=deadline, waits=waits)

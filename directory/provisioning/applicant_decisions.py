@@ -7,10 +7,11 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import make_password
 
+from directory.ldap.groups.people_reader import PeopleReader
 from directory.provisioning.applicants import Applicant
 from directory.provisioning.creation_context import CreationContext, TargetOrg
 from directory.provisioning.decision_values import Decision
-from directory.provisioning.directory_lookup import FoundPerson, look_up
+from directory.provisioning.directory_lookup import FoundPerson, ReaderOf, look_up
 from directory.sync.identify import known_ids
 from directory.sync.plan.rules.email_addresses import addresses, spelled_as
 from directory.sync.plan.rules.profile_org_roles import no_address
@@ -28,6 +29,7 @@ def decide(
     at: datetime,
     with_scripts: bool = True,
     within: Collection[int] | None = None,
+    reader_of: ReaderOf = PeopleReader,
 ) -> list[Decision]:
     """Return a decision about each applicant, and write nothing; no user gets an existing org outside ``within``.
 
@@ -45,7 +47,7 @@ def decide(
         for applicant in applicants
         if not applicant.managed_locally
     ]
-    found = look_up(people, scope, at=at)
+    found = look_up(people, scope, at=at, reader_of=reader_of)
     usernames_by_id = _usernames_by_id(found)
     decisions = []
     for applicant in applicants:

@@ -10,23 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
+from directory.provisioning import person_values
 from orgs.actions.users import user_creation
 from orgs.text import counted, fold, misleading
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
-LONGEST = {
-    "username": 255,
-    "email": 320,
-    "first_name": 255,
-    "last_name": 255,
-    "org": 255,
-    "password": 1024,
-    "notes": 4096,
-}
 MEGABYTE = 1024 * 1024
 # Hashing one password takes a good part of a second, on purpose.
 MOST_PASSWORDS = 200
@@ -232,28 +220,16 @@ def _row(line: int, header: list[str], cells: list[str]) -> tuple[Row, list[str]
         return Row(line, ""), [f"line {line}: {counted(len(cells), 'cell', 'cells')}, but the header has {len(header)}"]
     # A password may begin or end with a space.
     values = {name: cell if name == "password" else cell.strip() for name, cell in zip(header, cells, strict=True)}
-    wrong = [f"line {line}, {name}: {problem}" for name, value in values.items() if (problem := _problem(name, value))]
+    wrong = [
+        f"line {line}, {name}: {problem}"
+        for name, value in values.items()
+        if (problem := person_values.problem(name, value))
+    ]
     if not fold(values["username"]):
         wrong.append(f"line {line}: the username is empty")
     elif reason := misleading(values["username"]):
         wrong.append(f"line {line}: the username could be taken for another one: {reason}")
     return Row(line=line, **values), wrong
-
-
-def _problem(name: str, value: str) -> str | None:
-    if len(value) > LONGEST[name]:
-        return f"{counted(len(value), 'character', 'characters')}, {LONGEST[name]} are the most"
-    allowed = value.replace("\n", "").replace("\r", "").replace("\t", "") if name == "notes" else value
-    if not allowed.isprintable():
-        return "control characters are not allowed, nor signs that change the direction of text"
-    try:
-        if name == "email" and value:
-            validate_email(value)
-        if name == "password" and value:
-            validate_password(value)
-    except ValidationError as error:
-        return f"{value} is no email address" if name == "email" else " ".join(error.messages)
-    return None
 
 
 def taken(rows: Sequence[Row]) -> Iterator[str]:

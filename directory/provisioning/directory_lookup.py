@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from directory.ldap.entry_identity import identity
-from directory.ldap.groups.group_reader import read_graph
-from directory.ldap.reading.whole_reading import open_reading
-from directory.ldap.search.raw_entry import without_groups
+from directory.ldap.groups.people_reader import PeopleReader, PeopleSource
 from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.validation.dn_and_attribute_syntax import escape_filter
 from directory.models import LdapServer
 from directory.org_scope import OrgScope
 from directory.scripts import server_sandbox
-from directory.values.group_graph import GroupGraph, names_of
-from directory.values.ldap import Connection, Entry, Identity
+from directory.values.ldap import Connection, Entry, GroupSearch, Identity
 from directory.values.scripts import Verdict
 from orgs.text import fold
 
 # Usernames in one search.
 AT_ONCE = 50
+# Returns what reads people from a server, by its connection and its search for groups.
+ReaderOf = Callable[[Connection, GroupSearch | None], PeopleSource]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +35,16 @@ class FoundPerson:
 
 
 def look_up(
-    people: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime
+    people: Iterable[tuple[str, int]],
+    scope: Mapping[int, OrgScope],
+    *,
+    at: datetime,
+    reader_of: ReaderOf = PeopleReader,
 ) -> dict[str, FoundPerson]:
     """Return by folded username each person's entry and verdict, from the first server of their org that has an entry.
 
     ``people`` are pairs of a username and the id of the org whose servers are searched; orgs outside the scope are left out.
+    ``reader_of`` may read in a process of its own, whose time is limited.
 
     Raises:
         DirectoryUnavailable: when a directory that has to be searched can't be.
@@ -55,20 +59,19 @@ def look_up(
     for server_ids, names in by_servers.items():
         for server in (servers[pk] for pk in server_ids if pk in servers):
             if missing := [name for key, name in names.items() if key not in found]:
-                found |= _look_up_on(server, missing, at)
+                found |= _look_up_on(server, missing, at, reader_of)
     return found
 
 
-def _look_up_on(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, FoundPerson]:
+def _look_up_on(
+    server: LdapServer, usernames: Sequence[str], at: datetime, reader_of: ReaderOf
+) -> dict[str, FoundPerson]:
     found: dict[str, FoundPerson] = {}
-    keys, graph, connection = {fold(name) for name in usernames}, None, server.connection_at(at)
+    keys, connection = {fold(name) for name in usernames}, server.connection_at(at)
+    reader = reader_of(connection, server.group_search)
     with server_sandbox.sandbox(server) as sandbox:
         for start in range(0, len(usernames), AT_ONCE):
-            entries = _entries(server, connection, usernames[start : start + AT_ONCE])
-            if entries and (search := server.group_search) is not None:
-                # Read the groups again: a person may have left a group that the last sync stored.
-                graph = graph or read_graph(connection, search)
-                entries = [_with_groups(entry, graph) for entry in entries]
+            entries = reader.read(_request(server, connection, usernames[start : start + AT_ONCE]))
             for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):
                 who = identity(entry, server.mapping)
                 for key in {fold(name) for name in who.usernames} & keys:
@@ -79,13 +82,7 @@ def _look_up_on(server: LdapServer, usernames: Sequence[str], at: datetime) -> d
     return found
 
 
-def _with_groups(entry: Entry, graph: GroupGraph) -> Entry:
-    texts = without_groups(entry.attributes)
-    return replace(entry, attributes={**texts, "groups": tuple(graph.groups(entry.dn, names_of(texts)))})
-
-
-def _entries(server: LdapServer, connection: Connection, usernames: Sequence[str]) -> list[Entry]:
+def _request(server: LdapServer, connection: Connection, usernames: Sequence[str]) -> ReadingRequest:
     matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
     narrowed = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
-    with open_reading(ReadingRequest(narrowed, server.attributes, server.named_attributes)) as reading:
-        return [entry for page in reading.pages() for entry in page]
+    return ReadingRequest(narrowed, server.attributes, server.named_attributes)

@@ -22,6 +22,7 @@ from orgs.actions.users import (
     deactivation,
     local_passwords,
     org_moves,
+    profile_edits,
     role_grants,
     user_creation,
     user_profiles,
@@ -84,6 +85,8 @@ def _of_users() -> Iterator[Act]:
         lambda by: deactivation.reactivate(user_ids=[user("gone").pk], by=by, at=NOW),
     )
     yield Act("root is renamed", user_profiles.update_profiles, partial(_rename, "root", "root.old"))
+    for who in ("root", "mary", "pat"):
+        yield Act(f"{who} is edited", profile_edits.edit, partial(_edit, who))
     yield Act("pat takes a directory name", user_profiles.update_profiles, partial(_rename, "pat", "new.sys"))
     for who in ("mary", "pat"):
         yield Act(f"{who}'s username is freed", namesake_usernames.free_username, partial(_free, who))
@@ -126,6 +129,12 @@ def _set_local(who: str, by: Actor, *, local: bool) -> object:
 
 def _rename(who: str, name: str, by: Actor) -> object:
     return user_profiles.update_profiles(profiles={user(who).pk: Profile(name)}, by=by, at=NOW)
+
+
+def _edit(who: str, by: Actor) -> object:
+    target = user(who)
+    known = profile_edits.version(target)
+    return profile_edits.edit(user_id=target.pk, profile=Profile("new.sys"), notes="", known=known, by=by, at=NOW)
 
 
 def _free(who: str, by: Actor) -> object:

@@ -232,7 +232,10 @@ def send(client: Client, address: str, role_ids: list[int], org_id: int) -> None
         given |= {"file": SimpleUploadedFile("users.csv", content, "text/csv")}
         if shown.context and shown.context.get("upload"):
             given["upload"] = shown.context["upload"].pk
-    client.post(address, given)
+    answer = client.post(address, given)
+    # A page that shows what it would do first wants to be told that exactly this is meant.
+    if answer.context and isinstance(decision := answer.context.get("shown"), str):
+        client.post(address, given | {"shown": decision})
 
 
 def _forms(response: Any) -> list[Any]:

@@ -249,7 +249,7 @@ class MemoryDirectories:
                 "directory.sync.read.read_stage.ReadingProcess": self.reading_process,
                 "directory.scripts.server_sandbox.Sandbox": MemorySandbox,
                 "directory.sync.plan.confirmation.AbsenceCheck": self.absence_check,
-                "directory.provisioning.directory_lookup.open_reading": self.lookup,
+                "directory.ldap.groups.people_reader.open_reading": self.lookup,
                 "directory.servers.setting_checks.compile_errors": lambda *_: {},
             }.items():
                 stack.enter_context(mock.patch(place, stand_in))

@@ -58,8 +58,8 @@ class _ChangeMark(NamedTuple):
     change_id: int
 
     @property
-    def place(self) -> tuple[datetime, int]:
-        """The place in the time line; later runs come first, also with the same time."""
+    def position(self) -> tuple[datetime, int]:
+        """The position in the time line; later runs come first, also with the same time."""
         return self.at, self.run_id
 
 
@@ -71,8 +71,8 @@ class _EntryMark(NamedTuple):
     entry_ids: tuple[int, ...]
 
     @property
-    def place(self) -> tuple[datetime, int]:
-        """The place in the time line."""
+    def position(self) -> tuple[datetime, int]:
+        """The position in the time line."""
         return self.at, self.entry_ids[-1]
 
 
@@ -96,7 +96,7 @@ class UserHistory:
         changes = self._changes()
         done = {change.run_id for change in changes}
         marks: list[_Mark] = [*self._filtered(changes), *self._entries(done)]
-        return sorted(marks, key=lambda mark: mark.place, reverse=True)
+        return sorted(marks, key=lambda mark: mark.position, reverse=True)
 
     def _changes(self) -> list[_ChangeMark]:
         """Return all changes of runs to the user, those that a run repeats too."""

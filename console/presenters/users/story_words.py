@@ -46,6 +46,7 @@ _OF_ENTRIES: dict[str, tuple[Promise, str, str]] = {
     "put on legal hold": (gettext_lazy("put the user on legal hold"), "gavel", ""),
     "released from legal hold": (gettext_lazy("released the user from legal hold"), "gavel", ""),
     "username freed": (gettext_lazy("freed the username for another person"), "user-x", ""),
+    "notes changed": (gettext_lazy("changed the notes"), "pencil", ""),
     "match forgotten": (gettext_lazy("forgot the match with the directory"), "unlink", ""),
 }
 _DEVICES = {

@@ -29,6 +29,7 @@ class UserAct(StrEnum):
     CHANGE_ROLES = "change-roles"
     MANAGE_LOCALLY = "manage-locally"
     FOLLOW_DIRECTORY = "follow-directory"
+    EDIT = "edit"
     CANCEL_DEACTIVATION = "cancel-deactivation"
     BLOCK = "block"
     DEACTIVATE = "deactivate"
@@ -130,6 +131,7 @@ _KINDS: dict[UserAct, ActKind] = {
         lambda facts: facts.user.managed_locally,
         lambda facts: facts.holds_more,
     ),
+    UserAct.EDIT: ActKind(_("Edit"), "pencil", _always),
     UserAct.CANCEL_DEACTIVATION: ActKind(
         _("Cancel the pending deactivation…"), "calendar-x", lambda facts: facts.user.pending
     ),

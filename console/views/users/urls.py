@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.views.users import user_moves, user_pages, user_role_changes, user_state_acts, user_tabs, user_upload
+from console.views.users import (
+    user_add,
+    user_edit,
+    user_moves,
+    user_pages,
+    user_role_changes,
+    user_state_acts,
+    user_tabs,
+    user_upload,
+)
 
 app_name = "users"
 urlpatterns = [
     path("", user_pages.user_list, name="list"),
     path("users.csv", user_pages.user_export, name="export"),
+    path("add/", user_add.add, name="add"),
     path("upload/", user_upload.upload, name="upload"),
     path("upload/preview/", user_upload.preview, name="upload-preview"),
     path("upload/create/", user_upload.create, name="upload-create"),
@@ -28,6 +38,7 @@ urlpatterns = [
     path("<int:pk>/cancel-deactivation/", user_state_acts.cancel_deactivation, name="cancel-deactivation"),
     path("<int:pk>/manage-locally/", user_state_acts.manage_locally, name="manage-locally"),
     path("<int:pk>/follow-directory/", user_state_acts.follow_directory, name="follow-directory"),
+    path("<int:pk>/edit/", user_edit.edit, name="edit"),
     path("<int:pk>/move/", user_moves.move, name="move"),
     path("<int:pk>/change-roles/", user_role_changes.change_roles, name="change-roles"),
 ]

@@ -8,9 +8,9 @@ from types import TracebackType
 from typing import Self
 
 from directory.ldap.absence.visibility import Finding, Neighbours, Visibility
-from directory.ldap.entry_identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
+from directory.ldap.entry_identity import id_attributes, identity, own_attribute, parts_of_id
 from directory.ldap.errors import DirectoryUnavailable, plain
-from directory.ldap.search.decoding import values_of
+from directory.ldap.search.person_filter import person_filter
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import Search
 from directory.ldap.search.search_locations import SearchLocation
@@ -197,7 +197,10 @@ class AbsenceCheck:
         """Return the entries of these users by user id, and whether others came that match no user by our comparison."""
         if not missing_users:
             return {}, False
-        anyone = "".join(_condition(who, self._mapping, by_name_too=step.by_name_too) for who in missing_users)
+        anyone = "".join(
+            person_filter(who.username, who.unique_ids, self._mapping, by_name_too=step.by_name_too)
+            for who in missing_users
+        )
         target = SearchLocation(step.base, step.scope, f"(&{step.matching}(|{anyone}))")
         found: dict[int, list[Entry]] = {}
         loose = False
@@ -248,19 +251,6 @@ class AbsenceCheck:
 def _is_another(entry: Entry, who: MissingUser) -> bool:
     """Return whether an entry is known as that of another person with the same username."""
     return bool(who.namesakes) and distinguished_names.is_among(entry.dn, who.namesakes)
-
-
-def _condition(who: MissingUser, mapping: AttributeMapping, *, by_name_too: bool) -> str:
-    """Return the filter for one user: by known immutable ids in all attributes that may hold them, else by username."""
-    terms = [
-        f"({name}={escape_filter(value)})"
-        for attribute, unique_id in map(parts_of_id, who.unique_ids)
-        for name in ((attribute,) if attribute else UNIQUE_IDS)
-        for value in values_of(name, unique_id)
-    ]
-    if by_name_too or not terms:
-        terms.append(f"({mapping.username}={escape_filter(who.username)})")
-    return f"(|{''.join(terms)})"
 
 
 def _nobody(who: MissingUser, trees: Sequence[str]) -> str:

@@ -14,18 +14,21 @@ from typing import IO, Any
 
 from django.conf import settings
 
+from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.connection_test.connection_test import first_entries, run_steps
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.groups.group_reader import GroupReading
+from directory.ldap.groups.people_reader import PeopleReader
 from directory.ldap.incremental.read_scope import branches_with_people
 from directory.ldap.process.parent import as_tuple, receive, send
 from directory.ldap.reading.single_entries import read_single
 from directory.ldap.reading.whole_reading import open_reading
 from directory.ldap.search.raw_entry import RawEntry, decoded_pages
 from directory.ldap.search.reading_request import ReadingRequest
+from directory.values import distinguished_names
 from directory.values.attribute_bits import NamedAttributes
 from directory.values.group_graph import GroupGraph
-from directory.values.ldap import ReadScope
+from directory.values.ldap import AbsenceCheckResult, ReadScope
 
 # Pages that are read ahead, besides the one that the parent works on and the one that is coming.
 QUEUED_PAGES = 2
@@ -87,11 +90,29 @@ def main() -> None:
 
 
 def _try(request: dict[str, Any], writer: MessageWriter) -> None:
-    if request["try"] == "connection":
-        run_steps(request["connection"], request["groups"], lambda step: writer.write("step", step=step))
-    else:
-        writer.write("entries", entries=first_entries(request["connection"], limit=request["limit"]))
+    match request["try"]:
+        case "connection":
+            run_steps(request["connection"], request["groups"], lambda step: writer.write("step", step=step))
+        case "people":
+            reader = PeopleReader(request["connection"], request["groups"])
+            writer.write("entries", entries=reader.read(request["reading"]))
+        case "absence":
+            writer.write("result", result=_absence(request))
+        case _:
+            writer.write("entries", entries=first_entries(request["connection"], limit=request["limit"]))
     writer.write("ended")
+
+
+def _absence(request: dict[str, Any]) -> AbsenceCheckResult:
+    branches, lost = request["neighbours"], request["lost"]
+    check = AbsenceCheck(
+        request["connection"],
+        request["mapping"],
+        neighbours=lambda branch: branches.get(distinguished_names.key(branch), ()),
+        lost=lambda: lost,
+    )
+    with check:
+        return check.look_for([request["who"]])[request["who"].user_id]
 
 
 def _read_groups(request: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,8 @@ from django.conf import settings
 from directory.ldap.connection_test.connection_test import ConnectionStep
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import CHILD, ROOT, SETTINGS, receive, send
-from directory.values.ldap import Connection, Entry, GroupSearch
+from directory.ldap.search.reading_request import ReadingRequest
+from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connection, Entry, GroupSearch, MissingUser
 
 # The seconds for all steps, with the start of the process; a page waits for them.
 SECONDS = 10
@@ -26,6 +27,19 @@ ANSWER_SECONDS = 4
 LOOKS_EVERY = 0.2
 
 Waits = Callable[[], bool]
+
+
+class Deadline:
+    """The end of the time for a trial of one or several steps, so many seconds from now on."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._ends = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        """The seconds that are left."""
+        return self._ends - time.monotonic()
 
 
 class TimeUp(DirectoryUnavailable):
@@ -68,6 +82,48 @@ def try_search(connection: Connection, *, limit: int, waits: Waits = lambda: Tru
     return found
 
 
+class IsolatedPeopleReader:
+    """Reads people from one server, each time in a process of its own, which is ended at the ``deadline``."""
+
+    def __init__(
+        self, connection: Connection, groups: GroupSearch | None, *, deadline: Deadline, waits: Waits = lambda: True
+    ) -> None:
+        self._connection, self._groups = _short(connection), groups
+        self._deadline, self._waits = deadline, waits
+
+    def read(self, request: ReadingRequest) -> list[Entry]:
+        """Return all entries that the request's search finds.
+
+        Raises:
+            DirectoryUnavailable: not everything could be read, the time is up, or nobody waits any more.
+        """
+        wanted = replace(request, connection=_short(request.connection))
+        message = {"try": "people", "connection": self._connection, "reading": wanted, "groups": self._groups}
+        found: list[Entry] = _only_message(message, self._waits, self._deadline)["entries"]
+        return found
+
+
+def check_absence(
+    connection: Connection,
+    mapping: AttributeMapping,
+    who: MissingUser,
+    *,
+    neighbours: Mapping[str, Sequence[str]],
+    lost: Sequence[MissingUser],
+    deadline: Deadline,
+    waits: Waits = lambda: True,
+) -> AbsenceCheckResult:
+    """Return the result of an absence check in a process of its own; ``neighbours`` are DNs by the key of their branch.
+
+    Raises:
+        DirectoryUnavailable: the time is up, or nobody waits any more.
+    """
+    message = {"try": "absence", "connection": _short(connection), "mapping": mapping, "who": who}
+    message |= {"neighbours": dict(neighbours), "lost": tuple(lost)}
+    result: AbsenceCheckResult = _only_message(message, waits, deadline)["result"]
+    return result
+
+
 def _short(connection: Connection) -> Connection:
     return replace(
         connection,
@@ -76,11 +132,18 @@ def _short(connection: Connection) -> Connection:
     )
 
 
-def _messages(request: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
-    """Yield the messages of the process up to its last one."""
-    ends = time.monotonic() + SECONDS
+def _only_message(request: dict[str, Any], waits: Waits, deadline: Deadline) -> dict[str, Any]:
+    """Return the one message with the answer: a process that ends without it has found nothing out."""
+    for message in _messages(request, waits, deadline):
+        return message
+    raise DirectoryUnavailable("the process that reads ended without an answer")
+
+
+def _messages(request: dict[str, Any], waits: Waits, deadline: Deadline | None = None) -> Iterator[dict[str, Any]]:
+    """Yield the messages of the process up to its last one; without a deadline it has the time for one trial."""
+    deadline = deadline or Deadline(SECONDS)
     with _process(request) as come:
-        while (message := _next(come, ends, waits)) is not None and message["kind"] != "ended":
+        while (message := _next(come, deadline, waits)) is not None and message["kind"] != "ended":
             if message["kind"] == "failed":
                 raise DirectoryUnavailable(message["message"], stage=Stage(message["stage"]), advice=message["advice"])
             if message["kind"] == "crashed":
@@ -88,11 +151,10 @@ def _messages(request: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]
             yield message
 
 
-def _next(come: queue.Queue[dict[str, Any] | None], ends: float, waits: Waits) -> dict[str, Any] | None:
+def _next(come: queue.Queue[dict[str, Any] | None], deadline: Deadline, waits: Waits) -> dict[str, Any] | None:
     while True:
-        left = ends - time.monotonic()
-        if left <= 0:
-            raise TimeUp(f"no answer to everything within {SECONDS} seconds: the test was ended")
+        if (left := deadline.left) <= 0:
+            raise TimeUp(f"no answer to everything within {deadline.seconds} seconds: the test was ended")
         try:
             return come.get(timeout=min(left, LOOKS_EVERY))
         except queue.Empty:

@@ -148,6 +148,8 @@ EXPECTED = {
     "orgs:directory-service": SERVER,
     "orgs:servers": SERVER,
     "users": ADMINISTRATORS,
+    "users:add": {"ada", "sam", "olga"},
+    "users:audit": SERVER,
     "users:upload": {"ada", "sam", "olga"},
     "users:upload-preview": {"ada", "sam", "olga"},
     "users:upload-create": {"ada", "sam", "olga"},

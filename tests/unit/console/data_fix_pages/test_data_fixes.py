@@ -149,33 +149,6 @@ class TestAnOrgThatComesToFollowLdap:
 
 
 class TestUsers:
-    def test_are_made_by_the_action(self, browser: Client) -> None:
-        role = Role.objects.get(name="PROe User")
-        org = Org.objects.get(name="Default")
-
-        response = browser.post(
-            page("orgs_user", "add"), {"username": "Nina", "org": org.pk, "granted_roles": [role.pk]}
-        )
-
-        assert response.status_code == 302
-        nina = User.objects.get(username="Nina")
-        assert list(nina.roles.all()) == [role]
-        assert AuditEntry.objects.filter(action="user created", object_id=nina.pk, actor_label="ada").exists()
-
-    def test_have_the_default_roles_of_their_org_where_none_are_ticked(self, browser: Client) -> None:
-        browser.post(page("orgs_user", "add"), {"username": "nina", "org": Org.objects.get(name="Default").pk})
-
-        roles = User.objects.get(username="nina").roles.values_list("name", flat=True)
-        assert set(roles) == {"PROe User", "Desktop User"}
-
-    def test_are_not_made_twice(self, browser: Client) -> None:
-        wendy = make_user("wendy")
-
-        answer = browser.post(page("orgs_user", "add"), {"username": "WENDY", "org": wendy.org_id})
-
-        assert "The username wendy is taken" in answer.content.decode()
-        assert User.objects.filter(username_key="wendy").count() == 1
-
     def test_are_changed_by_actions(self, browser: Client) -> None:
         wendy, sales = make_user("wendy", roles=["PROe User"]), make_org("Sales")
 
