@@ -36,6 +36,8 @@ def _written_out(found: re.Match[str]) -> str:
 _WITHOUT_COLUMN = "rollcall.sync"
 # The widths of the original's columns for thread and logger; a longer logger's name is cut at its start.
 _THREAD_WIDTH, _LOGGER_WIDTH = 20, 40
+# The security log has refused sign-ins, with more detail.
+_LOGGED_ELSEWHERE = "django_auth_ldap"
 # Loggers that write a line for each tick: warnings only.
 _TICKING = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
 
@@ -149,7 +151,7 @@ def configure(config: Mapping[str, str]) -> None:
                     "formatter": "line",
                 },
             },
-            "loggers": {name: {"level": "WARNING"} for name in _TICKING},
+            "loggers": {name: {"level": "WARNING"} for name in _TICKING} | {_LOGGED_ELSEWHERE: {"level": "CRITICAL"}},
             "root": {"level": config["level"], "handlers": ["stderr", "file"]},
         }
     )

@@ -37,6 +37,7 @@ DEBUG = debug(hosts("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS
 CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
+    "console",  # comes first, as its command createsuperuser replaces Django's
     "django.contrib.admin.apps.SimpleAdminConfig",  # console.urls has the site of the data fixes
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -55,7 +56,6 @@ INSTALLED_APPS = [
     "treebeard",
     "orgs",
     "directory",
-    "console",
 ]
 
 MIDDLEWARE = [
@@ -134,7 +134,16 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "orgs.User"
 # The check wants unique usernames. They are: by their folded key (username_key), in any letter case.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
-AUTHENTICATION_BACKENDS = ["console.security.access.LocalBackend"]
+# Local passwords come first: administrators who have one get in while no directory answers.
+AUTHENTICATION_BACKENDS = [
+    "console.security.access.LocalBackend",
+    "console.security.directory_backend.DirectoryBackend",
+]
+# How many wrong passwords of one user a directory may get from Rollcall, and within which time: fewer than lock an account.
+SIGN_IN_BINDS = number("SIGN_IN_BINDS", default=5, least=1, most=1000)
+SIGN_IN_BIND_MINUTES = number("SIGN_IN_BIND_MINUTES", default=30, least=1, most=60 * 24)
+# The least time of a sign-in that no directory accepts, so that fast directories do not show by it what was wrong.
+REFUSED_SIGN_IN_SECONDS = 0.4
 # Scrypt costs memory as well as time. Older hashes (PBKDF2) still work, and are replaced at the next sign-in.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",

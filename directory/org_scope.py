@@ -49,6 +49,14 @@ def servers_by_org(
     }
 
 
+def uses_server(org: Org, server_id: int) -> bool:
+    """Return whether this server is enabled and one of those of the org, its own or inherited ones, with one query."""
+    ends = range(org.steplen, len(org.path) + 1, org.steplen)
+    rows = OrgServer.objects.filter(org__path__in=[org.path[:end] for end in ends])
+    found = list(rows.order_by("-org__depth").values_list("org_id", "server_id", "server__enabled"))
+    return any(of == found[0][0] and pk == server_id and enabled for of, pk, enabled in found)
+
+
 def orgs_in_scope() -> dict[int, OrgScope]:
     """Return the active orgs whose effective directory service is LDAP and that have servers, by id."""
     effective = effective_settings()

@@ -35,7 +35,8 @@ class FakeDirectory:
     without the control, as with 389 Directory Server. It hangs up on a search whose filter has ``hang_up_on`` in it, and
     refuses one that has ``refuse`` in it; with ``..._singles`` it does so on the question for one person.
     It hangs up on a search with the control ``hang_up_on_control``, and with ``dies_of_control`` on all that come after;
-    what a filter says of the attribute ``blind_to`` counts for nothing.
+    what a filter says of the attribute ``blind_to`` counts for nothing. ``person_result`` is for binds as one of the entries;
+    its third part is a referral.
     """
 
     entries: Sequence[tuple[str, Attributes]] = ()
@@ -44,6 +45,7 @@ class FakeDirectory:
     root: Attributes | None = field(default_factory=lambda: {"supportedControl": [PAGED_RESULTS]})
     whoami: str | None = "dn:cn=reader"
     bind_result: tuple[int, str] = (0, "")
+    person_result: tuple[int, str] | tuple[int, str, str] | None = None
     search_result: tuple[int, str] = (0, "")
     referral: str = ""
     paging: bool = True
@@ -139,8 +141,11 @@ class FakeDirectory:
             raise Hangup
         if operation == BIND:
             self.requests.append("bind")
-            self.passwords.append(list(_parts(body))[2][1])
-            _send(client, number, BIND_DONE, result(*self.bind_result))
+            _, (_, name), (_, password) = list(_parts(body))[:3]
+            self.passwords.append(password)
+            of_person = any(dn.encode() == name for dn, _ in self.entries)
+            answer = self.person_result if self.person_result and of_person else self.bind_result
+            _send(client, number, BIND_DONE, result(*answer))
         elif operation == EXTENDED:
             self._extended(client, number, body)
         elif operation == SEARCH:

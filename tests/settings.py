@@ -28,6 +28,8 @@ LDAP_LOOPBACK = True
 LDAP_PORTS = frozenset(range(1, 65536))
 # Each takes a fifth of a second to start, and tests carry out thousands of runs.
 LDAP_READERS_WAIT = True
+# A refused sign-in need not last; the tests of its time set this as it is in earnest.
+REFUSED_SIGN_IN_SECONDS = 0
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file as in earnest: threads and processes of a test see the same data, and wait for each other as they would.

@@ -20,6 +20,7 @@ _BEFORE = {
 _AFTER = {
     FieldSection.CONNECTION: [HTML('{% include "ldap_servers/_test_connection.html" %}')],
     FieldSection.SEARCH: [HTML('{% include "ldap_servers/_test_search.html" %}')],
+    FieldSection.ATTRIBUTES: [HTML('{% include "ldap_servers/_test_sign_in.html" %}')],
     FieldSection.SCRIPTS: [Field("grantable_roles")],
     FieldSection.LIMITS: [HTML('{% include "ldap_servers/_limits_off.html" %}')],
     FieldSection.SCHEDULE: ["orgs", HTML('{% include "ldap_servers/_questions.html" %}')],

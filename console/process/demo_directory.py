@@ -79,9 +79,10 @@ class DemoDirectory:
         return self._folder / "slapd.conf"
 
     def prepare(self) -> None:
-        """Create the missing ones of the folders, the administrator's password and the configuration."""
+        """Create the missing ones of the folders, the passwords of administrator and people, and the configuration."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         password = kept_secret(self.home / "password")
+        kept_secret(self.home / "people-password")
         (self._folder / "account.schema").write_text(_SCHEMA, "ascii")
         self._configuration.touch(mode=0o600)
         self._configuration.write_text(

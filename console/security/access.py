@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 from console.http.page_requests import PageRequest as HtmxRequest
-from console.security import security_log
+from console.security import security_log, sign_in_reasons
 from console.security.sessions import is_confirmed
 from orgs.models import User
 from orgs.permissions import Permission
@@ -51,9 +51,15 @@ class LocalBackend(BaseBackend):
             # Take as long as a real check, so that the time does not reveal which usernames exist.
             User().set_password(password)
             return None
-        if not (user.check_password(password) and may_sign_in(user)):
+        if not user.check_password(password):
+            if user.has_usable_password():
+                sign_in_reasons.note(request, "wrong local password")
+            return None
+        if not may_sign_in(user):
+            sign_in_reasons.note(request, closed_reason(user))
             return None
         if not password_counts(user):
+            sign_in_reasons.note(request, CLOSED)
             if request is not None:
                 security_log.note(CLOSED, request, user=user.username)
             return None
@@ -68,6 +74,13 @@ class LocalBackend(BaseBackend):
 def may_sign_in(user: User) -> bool:
     """Return whether the user is active, not blocked, and has a role that opens the console."""
     return user.may(Permission.CONSOLE_LOGIN)
+
+
+def closed_reason(user: User) -> str:
+    """Return why the account is closed, for logs."""
+    if not user.active:
+        return "the account is deactivated"
+    return "the account is blocked" if user.blocked else "the account has no role that opens the console"
 
 
 View = Callable[Concatenate[ConsoleRequest, P], HttpResponseBase]

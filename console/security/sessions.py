@@ -10,10 +10,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from console.security import security_log
+from directory.org_scope import uses_server
 from orgs.models import User
 
 # Keys of times in a session, in seconds since 1970.
 BEGAN, LAST_REQUEST, CONFIRMED = "began", "seen", "confirmed"
+# The key with the id of the LDAP server that has checked the password; local passwords have none.
+SERVER = "directory_server"
 # The time of the last request is stored at most this often, so that not every page writes to the database.
 _GRAIN = 60
 
@@ -25,18 +28,26 @@ class SessionLimitsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.user.is_authenticated:
+        if request.user.is_authenticated and _is_out_of_reach(request):
+            _end(request)
+        elif request.user.is_authenticated:
             _check(request, now=int(timezone.now().timestamp()))
         elif SESSION_KEY in request.session:
             _end(request)
         return self.get_response(request)
 
 
+def _is_out_of_reach(request: HttpRequest) -> bool:
+    """Return whether the user's org does not ask the LDAP server any more that has checked the password."""
+    server_id = request.session.get(SERVER)
+    return server_id is not None and not (isinstance(request.user, User) and uses_server(request.user.org, server_id))
+
+
 def _end(request: HttpRequest) -> None:
     """End a session whose user may not use the console any more, and log it once."""
     user = User.objects.filter(pk=request.session[SESSION_KEY]).first()
     security_log.note(
-        "session ended, the account is closed or its local password counts no longer",
+        "session ended, the account is closed or its password counts no longer",
         request,
         user=user.username if user is not None else "",
     )

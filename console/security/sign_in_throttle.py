@@ -3,6 +3,9 @@
 There are three limits: for one username from one address, for one address, and for one username from anywhere. Each
 attempt uses up one slot of each; the right password frees them. A browser in which the user has signed in before has
 its own slots, which attempts from elsewhere do not use up.
+
+Directories lock accounts after some wrong passwords. So there is a fourth limit, for the passwords of one user that are
+sent to a directory, from anywhere.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def begin(request: HttpRequest, username: str) -> Attempt | None:
     Call this before the password is checked; ``forgive`` frees the slots. Many requests at the same time get no more
     slots, as the row of a slot can be inserted only once.
     """
-    SignInAttempt.objects.filter(until__lte=timezone.now()).delete()
+    _forget_the_past()
     who = fold(username)
     if browser := _known_browser(request, who):
         own = _slots(f"browser {browser} {who}", ATTEMPTS)
@@ -64,12 +67,37 @@ def forgive(attempt: Attempt) -> None:
     SignInAttempt.objects.filter(slot__in=[*attempt.taken, *attempt.forgiven]).delete()
 
 
+def begin_bind(request: HttpRequest | None, username: str) -> Attempt | None:
+    """Use up one of the few slots for sending a user's password to a directory; return None if no slot is free.
+
+    Everybody may use about half of them, and a browser in which the user has signed in before may use all.
+    """
+    _forget_the_past()
+    who = fold(username)
+    common = _slots(f"bind {who}", (settings.SIGN_IN_BINDS + 1) // 2)
+    reserve = _slots(f"bind in a known browser {who}", settings.SIGN_IN_BINDS // 2)
+    seconds = settings.SIGN_IN_BIND_MINUTES * 60
+    attempt = _take((*common, *reserve), [common], seconds)
+    if attempt is None and request is not None and _known_browser(request, who):
+        attempt = _take((*common, *reserve), [reserve], seconds)
+    return attempt
+
+
+def give_back(attempt: Attempt) -> None:
+    """Free the slots of this attempt only: no wrong password was counted."""
+    SignInAttempt.objects.filter(slot__in=attempt.taken).delete()
+
+
 def remember_browser(response: HttpResponse, username: str) -> None:
     """Set a cookie that proves later that this user has signed in with this browser."""
     value = signing.dumps([fold(username), secrets.token_urlsafe(12)], salt=_SALT)
     response.set_cookie(
         _cookie(), value, max_age=KNOWN_FOR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
     )
+
+
+def _forget_the_past() -> None:
+    SignInAttempt.objects.filter(until__lte=timezone.now()).delete()
 
 
 def _cookie() -> str:
@@ -90,20 +118,20 @@ def _slots(what: str, number: int) -> tuple[str, ...]:
     return tuple(f"sign-in:{hashed}:{slot}" for slot in range(number))
 
 
-def _take(own: tuple[str, ...], limits: list[tuple[str, ...]]) -> Attempt | None:
+def _take(own: tuple[str, ...], limits: list[tuple[str, ...]], seconds: int = SECONDS) -> Attempt | None:
     taken = []
     for slots in limits:
         used = set(SignInAttempt.objects.filter(slot__in=slots).values_list("slot", flat=True))
-        slot = next((slot for slot in slots if slot not in used and _add(slot)), None)
+        slot = next((slot for slot in slots if slot not in used and _add(slot, seconds)), None)
         if slot is None:
             return None
         taken.append(slot)
     return Attempt(tuple(taken), own)
 
 
-def _add(slot: str) -> bool:
+def _add(slot: str, seconds: int) -> bool:
     """Use up a slot; return False if another request was faster."""
-    until = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=SECONDS))
+    until = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=seconds))
     table = connection.ops.quote_name(SignInAttempt._meta.db_table)
     with connection.cursor() as cursor:
         # ON CONFLICT avoids an error for a taken slot: PostgreSQL would log each one, and guessing makes many.

@@ -10,8 +10,8 @@ from directory.demo.people import SUFFIX, DemoPerson, OrgUnit
 NORMAL_ACCOUNT, DISABLED = 512, 2
 
 
-def lines(people: Iterable[DemoPerson]) -> Iterator[str]:
-    """Yield the whole directory, line by line."""
+def lines(people: Iterable[DemoPerson], *, password: str) -> Iterator[str]:
+    """Yield the whole directory, line by line; all people have the same password."""
     present = [person for person in people if person.in_directory]
     yield from _entry(
         SUFFIX, {"objectClass": ["dcObject", "organization"], "dc": ["kestrel"], "o": ["Kestrel College"]}
@@ -19,13 +19,13 @@ def lines(people: Iterable[DemoPerson]) -> Iterator[str]:
     for unit in (*OrgUnit, "Groups"):
         yield from _entry(f"ou={unit},{SUFFIX}", {"objectClass": ["organizationalUnit"], "ou": [str(unit)]})
     for person in present:
-        yield from _person(person)
+        yield from _person(person, password)
     for group in sorted({group for person in present for group in person.groups}):
         members = [person.dn for person in present if group in person.groups]
         yield from _entry(_group_dn(group), {"objectClass": ["groupOfNames"], "cn": [group], "member": members})
 
 
-def _person(person: DemoPerson) -> Iterator[str]:
+def _person(person: DemoPerson, password: str) -> Iterator[str]:
     full_name = f"{person.first_name} {person.last_name}"
     yield from _entry(
         person.dn,
@@ -38,6 +38,7 @@ def _person(person: DemoPerson) -> Iterator[str]:
             "givenName": [person.first_name],
             "sn": [person.last_name],
             "mail": person.emails,
+            "userPassword": [password],
             "employeeType": ["inactive" if person.disabled else person.unit.value.lower().rstrip("s")],
             "userAccountControl": [str(NORMAL_ACCOUNT + DISABLED * person.disabled)],
             "o": [f"{person.agency} (payroll {len(person.uid)})"] if person.agency else [],

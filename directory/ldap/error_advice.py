@@ -178,12 +178,18 @@ def of_result(code: int, words: str, *, binding: bool = False) -> str:
 
     Negative codes are libldap's own.
     """
-    if (found := _SUB_CODE.search(words)) is not None and (meant := _SUB_CODES.get(found[1].lower())):
+    if meant := _SUB_CODES.get(sub_code(words)):
         return meant
     lowered = words.lower()
     if by_words := next((advice for part, advice in _BY_WORDS if part in lowered), ""):
         return by_words
     return (_OF_BIND.get(code, "") if binding else "") or _BY_RESULT.get(code, "")
+
+
+def sub_code(words: str) -> str:
+    """Return the sub-code of Active Directory in the server's words, such as ``52e``; empty if there is none."""
+    found = _SUB_CODE.search(words)
+    return found[1].lower() if found is not None else ""
 
 
 def of_base(base: str, matched: str) -> str:

@@ -18,6 +18,8 @@ class Stage(StrEnum):
     BASE = "base"
     FILTER = "filter"
     GROUPS = "groups"
+    PERSON = "person"
+    PASSWORD = "password"  # noqa: S105  # no password
     SEARCH = "search"
 
 

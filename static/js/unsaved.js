@@ -4,7 +4,7 @@ const filledIn = () => document.querySelector(FILLED_IN) !== null;
 let changed = filledIn();
 
 document.addEventListener("input", (event) => {
-  if (event.target.form?.dataset.unsaved) changed = true;
+  if (event.target.form?.dataset.unsaved && !event.target.closest("[data-not-saved]")) changed = true;
 });
 document.addEventListener("htmx:afterSwap", () => {
   if (filledIn()) changed = true;

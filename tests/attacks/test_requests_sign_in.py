@@ -17,13 +17,15 @@ from pytest_django import Settings
 
 from console.security import sign_in_throttle
 from console.security.session_store import SessionStore
+from directory.models import LdapServer, Match
 from orgs.actions.users import blocking, deactivation, local_passwords, role_grants
-from orgs.models import Role, User
+from orgs.models import Org, Role, User
 from orgs.rules.actors import SYSTEM
 from tests.attacks.attempts import attack
 from tests.attacks.forms import as_sent
 from tests.attacks.world import World
-from tests.makers import NOW, PASSWORD, make_user, signed_in
+from tests.fake_ldap import FakeDirectory
+from tests.makers import NOW, PASSWORD, make_org, make_server, make_user, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -297,6 +299,138 @@ ENDINGS: dict[str, Callable[[User], None]] = {
     "their password is changed": new_password,
     "they are blocked in the database itself": block_by_sql,
 }
+
+
+@pytest.fixture
+def directory(world: World) -> Iterator[FakeDirectory]:
+    """A directory that takes any password; the org of ``carla`` (found there by a sync) and ``viktor`` (never) follows it."""
+    ids = {"carla": b"6f1c9a52-0001-4000-8000-000000000001", "viktor": b"6f1c9a52-0001-4000-8000-000000000002"}
+    entries = [
+        (f"uid={name},dc=corp", {"objectClass": [b"person"], "uid": [name.encode()], "entryUUID": [ids[name]]})
+        for name in ids
+    ]
+    with FakeDirectory(entries=entries, base="dc=corp", filters=True) as server:
+        org = make_org("Follower")
+        stored = make_server("Corp", urls=[server.url], search_base="dc=corp", bind_dn="cn=reader,dc=corp")
+        stored.org_links.create(org=org)
+        Org.objects.filter(pk=org.pk).update(directory_service="ldap")
+        # The time of the other one is that of the name service.
+        LdapServer.objects.exclude(pk=stored.pk).update(enabled=False)
+        carla, _ = (make_user(name, org=org, roles=["SYSADMIN"]) for name in ids)
+        Match.objects.create(
+            user=carla, server=stored, dn="uid=carla,dc=corp", unique_id=ids["carla"].decode(), matched_at=NOW
+        )
+        yield server
+
+
+def guesses(server: FakeDirectory) -> list[bytes]:
+    """Return the passwords that the server got for people, without those of its reader and those that nobody typed."""
+    return [password for password in server.passwords if password.startswith(b"typed")]
+
+
+class TestADirectory:
+    @pytest.mark.parametrize("username", ["carla", "viktor"])
+    @pytest.mark.parametrize("password", ["", " ", "\u200b", "\u00ad \u034f", "\0", "\0typed", "\t\r\n"])
+    def test_lets_nobody_in_without_a_password(self, directory: FakeDirectory, username: str, password: str) -> None:
+        with attack(
+            "a bind without a password, which a directory answers with success",
+            how=f"POST /sign-in/ as {username} with {password!r}",
+            expected="the form again, and nothing sent to the directory",
+        ) as attempt:
+            response = try_in(username, password)
+            attempt.answer(response, 200)
+            assert not has_session(response)
+            assert directory.received == b""
+
+    @pytest.mark.parametrize(
+        "username", ["*", "c*", "carla)(uid=*", "*)(|(uid=*", "carla\\2a", "uid=carla,dc=corp", "carla\u200b", "саrla"]
+    )
+    def test_finds_nobody_by_a_username_that_is_a_filter(self, directory: FakeDirectory, username: str) -> None:
+        with attack(
+            "LDAP syntax as the username",
+            how=f"POST /sign-in/ as {username} with a password that the directory takes",
+            expected="the form again; neither the username nor the password is sent",
+        ) as attempt:
+            attempt.answer(try_in(username, "typed password"), 200, shows=WRONG)
+            assert username.encode() not in directory.received
+            assert guesses(directory) == []
+
+    def test_makes_nobody_an_administrator(self, directory: FakeDirectory) -> None:
+        entry: dict[str, list[bytes]] = {
+            "objectClass": [b"person"],
+            "uid": [b"newcomer", b"ada"],
+            "entryUUID": [b"6f1c9a52-0001-4000-8000-00000000000f"],
+        }
+        directory.entries = [*directory.entries, ("uid=newcomer,dc=corp", entry)]
+
+        with attack(
+            "an entry of the directory as somebody in Rollcall",
+            how="sign-in as a person who is no user, and as the SYSADMIN whose username an entry has as well",
+            expected="the form again; nobody is made",
+        ) as attempt:
+            for username in ("newcomer", "ada"):
+                attempt.answer(try_in(username, "typed password"), 200, shows=WRONG)
+            assert guesses(directory) == []
+
+    def test_gives_no_account_to_who_has_its_username_by_now(self, directory: FakeDirectory) -> None:
+        dn, attributes = directory.entries[0]
+        directory.entries = [(dn, {**attributes, "entryUUID": [b"6f1c9a52-0001-4000-8000-00000000000e"]})]
+
+        with attack(
+            "a username that was given to somebody else",
+            how="sign-in as carla, whose entry has another immutable id than the user",
+            expected="the form again, and the password is not sent",
+        ) as attempt:
+            attempt.answer(try_in("carla", "typed password"), 200, shows=WRONG)
+            assert guesses(directory) == []
+
+    def test_is_not_made_to_lock_an_account(self, directory: FakeDirectory, settings: Settings) -> None:
+        directory.person_result = (49, "")
+
+        with attack(
+            "an account of the directory locked through Rollcall",
+            how="40 wrong passwords for one user from 40 addresses",
+            expected=f"the form again each time; the directory gets {(settings.SIGN_IN_BINDS + 1) // 2} of them",
+        ) as attempt:
+            for number in range(40):
+                response = try_in("carla", f"typed {number}", REMOTE_ADDR=f"192.0.2.{number}")
+                attempt.answer(response, 200, shows=WRONG)
+            attempt.note(f"{len(guesses(directory))} passwords sent")
+            assert len(guesses(directory)) == (settings.SIGN_IN_BINDS + 1) // 2
+
+    def test_is_not_asked_with_what_was_typed_for_others(self, directory: FakeDirectory) -> None:
+        make_user("dora", roles=["Desktop User"], password=PASSWORD)
+
+        with attack(
+            "passwords of others collected by a directory",
+            how=f"sign-ins as {', '.join(KINDS)}",
+            expected="the form again; neither usernames nor passwords reach the directory",
+        ) as attempt:
+            for username, password in KINDS.values():
+                attempt.answer(try_in(username, f"typed {password}"), 200, shows=WRONG)
+            assert b"typed" not in directory.received
+            assert not [name for name, _ in KINDS.values() if name.encode() in directory.received]
+
+    def test_does_not_tell_which_usernames_exist(self, directory: FakeDirectory, hashed: list[str]) -> None:
+        make_user("dora", roles=["Desktop User"], password=PASSWORD)
+        directory.person_result = (49, "80090308: AcceptSecurityContext error, data 775, v4563")
+        kinds = {**KINDS, "of the directory": ("carla", "wrong"), "of the directory, never found": ("viktor", "wrong")}
+        answers, work = set(), set()
+
+        with attack(
+            "usernames told from the answer, its time or the directory's load",
+            how=f"wrong sign-ins as {', '.join(kinds)}",
+            expected="the same page to the letter; each time one hash, and one search and one bind as somebody",
+        ) as attempt:
+            for username, password in kinds.values():
+                hashed.clear()
+                directory.requests.clear()
+                text = attempt.answer(try_in(username, password), 200, shows=WRONG)
+                answers.add(re.sub(r'(value|name="csrfmiddlewaretoken")="[^"]*"', "", text).replace(username, ""))
+                work.add((len(hashed), directory.requests.count("search"), directory.requests.count("bind")))
+            attempt.note(f"{len(answers)} answer, {sorted(work)}")
+            assert len(answers) == 1
+            assert work == {(1, 1, 2)}
 
 
 class TestSessions:

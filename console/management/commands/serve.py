@@ -34,8 +34,8 @@ from console.process.env import BadSetting, flag, host, port, web_address
 from console.process.startup_checks import end_without_semaphores
 from console.process.supervision import ProcessDied, Service, Supervisor, end_leftovers
 from directory.status import applied_migrations
-from orgs.actions.users import user_creation, user_profiles
-from orgs.models import CreatedBy, Org, Role, User
+from orgs.actions.users import first_administrator
+from orgs.models import User
 from orgs.rules.actors import COMMAND_LINE
 
 TIMEOUT = 60
@@ -255,13 +255,7 @@ def _accepts(port: int) -> bool:
 
 def _first_administrator() -> tuple[str, str]:
     password = secrets.token_urlsafe(12)
-    administrator = user_creation.NewUser(
-        profile=user_profiles.Profile(username="admin"),
-        org_id=Org.objects.get(name="ADMIN").pk,
-        roles=frozenset({Role.objects.get(name="SYSADMIN").pk}),
-        # This account can sign in when LDAP does not answer, and when the org ADMIN follows LDAP later.
-        managed_locally=True,
-        password=password,
+    administrator = first_administrator.create(
+        username="admin", email="", password=password, by=COMMAND_LINE, at=timezone.now()
     )
-    user_creation.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())
-    return administrator.profile.username, password
+    return administrator.username, password

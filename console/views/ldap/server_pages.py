@@ -1,10 +1,8 @@
-"""LDAP servers: list, form, tests of unsaved settings, deleting."""
+"""LDAP servers: list, form, order, deleting."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from functools import partial
-from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -18,20 +16,16 @@ from console.forms.fields import show_errors
 from console.forms.ldap_servers import LdapServerForm
 from console.forms.preset_filling import fill_in
 from console.forms.sync_settings import IntervalForm
-from console.http.page_requests import browser_has_gone, render_page
-from console.presenters.ldap_servers import Caution, cautions, effects_of_deleting, server_rows, warnings
+from console.http.page_requests import render_page
+from console.presenters.ldap_servers import cautions, effects_of_deleting, server_rows, warnings
 from console.security.access import ConsoleRequest, author, require
 from console.security.sessions import is_confirmed
 from console.views.acts import carry_out
-from directory.actions import alerts, server_trials, servers, sync_settings
-from directory.actions.server_trials import DirectoryUnavailable
-from directory.input_errors import Invalid, Refused, Unanswered
+from directory.actions import servers, sync_settings
+from directory.input_errors import Invalid, Unanswered
 from directory.models import LdapServer, SyncSettings
-from directory.models.fields import Undecryptable
-from directory.servers import presets, setting_warnings
+from directory.servers import presets
 from directory.sync.read import syncrepl_failures
-from directory.values import server_fields
-from directory.values.server_field_kinds import FieldSection
 from orgs.permissions import Permission
 
 
@@ -190,82 +184,3 @@ def allow_sync_searches(request: ConsoleRequest, pk: int) -> HttpResponse:
     syncrepl_failures.allow_again(server=server, by=author(request), at=timezone.now())
     messages.success(request, _("%(name)s is asked by syncrepl again for what has changed.") % {"name": server.name})
     return redirect("ldap_servers:edit", pk=server.pk)
-
-
-@require_POST
-@require(Permission.SYSTEM)
-def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
-    """Test the connection with the values of the form, saved or not."""
-    form = _unsaved(request, pk)
-    return render_page(
-        request, "ldap_servers/test_connection.html", _tried(request, form), fragments=("connection-result",)
-    )
-
-
-@require_POST
-@require(Permission.SYSTEM)
-def try_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
-    """Show the first entries that a search with the values of the form finds, saved or not."""
-    form = _unsaved(request, pk)
-    return render_page(request, "ldap_servers/test_search.html", _found(request, form), fragments=("search-result",))
-
-
-def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
-    server = None if pk is None else get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
-    form = LdapServerForm(request.POST, viewer=request.user, server=server)
-    form.is_valid()
-    return form
-
-
-def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
-    if problem := _not_ready(form, server_fields.in_section(FieldSection.GROUPS)):
-        return problem
-    try:
-        connection = form.connection()
-        steps = server_trials.test_connection(connection=connection, groups=form.group_search(), **_trial(request))
-    except (DirectoryUnavailable, Refused, Undecryptable) as error:
-        return {"problem": str(error)}
-    if form.server is not None and form.is_stored(connection) and all(step.ok for step in steps):
-        alerts.connection_works(server=form.server, at=timezone.now())
-    found = server_trials.suggested(steps)
-    return {
-        "steps": steps,
-        "suggested": found if found and not form.is_like(found) else None,
-        "presets": presets.PRESETS,
-        "server": form.server,
-        "cautions": [Caution("", text) for text in setting_warnings.of_connection(connection)],
-    }
-
-
-def _trial(request: ConsoleRequest) -> dict[str, Any]:
-    """Return the arguments of a test: its owner, the time, and a function that returns whether the browser waits."""
-    owner = request.session.session_key or f"user {request.user.pk}"
-    return {"owner": owner, "at": timezone.now(), "waits": lambda: not browser_has_gone(request)}
-
-
-def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
-    if problem := _not_ready(form):
-        return problem
-    try:
-        entries = server_trials.first_entries(connection=form.connection(), mapping=form.mapping(), **_trial(request))
-    except (DirectoryUnavailable, Refused, Undecryptable) as error:
-        return {"problem": str(error)}
-    return {"entries": entries}
-
-
-def _not_ready(form: LdapServerForm, besides: Collection[str] = ()) -> dict[str, Any]:
-    """Return the errors that prevent a test; ``besides`` are settings that it needs beside those of every test."""
-    found: dict[str, Any] = {}
-    if errors := form.connection_errors(besides):
-        found["errors"] = errors
-    if form.wants_another_password:
-        found["problem"] = _(
-            "Enter the bind password: a stored one is not sent to another address, under other TLS settings, with "
-            "referrals or for another bind DN."
-        )
-    elif form.wants_another_key:
-        found["problem"] = _(
-            "Enter the client key: a stored one is not used at another address, under other TLS settings, with referrals or "
-            "to sign in otherwise."
-        )
-    return found

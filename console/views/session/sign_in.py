@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from console.forms.session import ConfirmForm, SignInForm
 from console.http.page_requests import render_page
-from console.security import security_log, sessions, sign_in_throttle
+from console.security import security_log, sessions, sign_in_reasons, sign_in_throttle
 from console.security.access import ConsoleRequest, require
 from orgs.models import User
 from orgs.permissions import Permission
@@ -64,8 +64,7 @@ def _proven(request: HttpRequest, form: Form, username: str, password: str) -> U
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         security_log.note("sign-in refused", request, user=username)
-        # The message does not show whether the username, the password or the account is the reason.
-        form.add_error(None, _("Username and password do not fit together, or this account may not use the console."))
+        form.add_error(None, sign_in_reasons.refusal(request))
         return None
     sign_in_throttle.forgive(attempt)
     return user

@@ -16,6 +16,7 @@ from django.conf import settings
 
 from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.connection_test.connection_test import first_entries, run_steps
+from directory.ldap.connection_test.sign_in_test import run_sign_in_steps
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.groups.group_reader import GroupReading
 from directory.ldap.groups.people_reader import PeopleReader
@@ -93,6 +94,9 @@ def _try(request: dict[str, Any], writer: MessageWriter) -> None:
     match request["try"]:
         case "connection":
             run_steps(request["connection"], request["groups"], lambda step: writer.write("step", step=step))
+        case "sign-in":
+            who = request["mapping"], request["username"], request["password"]
+            run_sign_in_steps(request["connection"], *who, lambda step: writer.write("step", step=step))
         case "people":
             reader = PeopleReader(request["connection"], request["groups"])
             writer.write("entries", entries=reader.read(request["reading"]))

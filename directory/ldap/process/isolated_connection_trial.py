@@ -25,6 +25,9 @@ SECONDS = 10
 # The seconds for each answer, so that a silent server is reported before the time is up.
 ANSWER_SECONDS = 4
 LOOKS_EVERY = 0.2
+# The stages of a trial, in their order.
+_OF_A_BIND = (Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND)
+_OF_A_SEARCH = (Stage.BASE, Stage.FILTER)
 
 Waits = Callable[[], bool]
 
@@ -58,13 +61,26 @@ def try_connection(
     ``waits`` returns whether anybody still waits for the answer; if not, the process is ended. With ``groups``, the
     groups to resolve are searched as well.
     """
+    request = {"try": "connection", "connection": _short(connection), "groups": groups}
+    last = [*_OF_A_SEARCH, Stage.GROUPS, Stage.SEARCH] if groups is not None else [*_OF_A_SEARCH, Stage.SEARCH]
+    return _steps(request, waits, [*_OF_A_BIND, *last])
+
+
+def try_sign_in(
+    connection: Connection, mapping: AttributeMapping, *, username: str, password: str, waits: Waits = lambda: True
+) -> list[ConnectionStep]:
+    """Return the result of each step of one person's sign-in, as ``try_connection`` does."""
+    who = {"mapping": mapping, "username": username, "password": password}
+    request = {"try": "sign-in", "connection": _short(connection), **who}
+    return _steps(request, waits, [*_OF_A_BIND, Stage.PERSON, Stage.PASSWORD])
+
+
+def _steps(request: dict[str, Any], waits: Waits, stages: Sequence[Stage]) -> list[ConnectionStep]:
     steps: list[ConnectionStep] = []
     try:
         # The steps that came before the time was up stay in the list.
-        request = {"try": "connection", "connection": _short(connection), "groups": groups}
         steps.extend(message["step"] for message in _messages(request, waits))
     except TimeUp as error:
-        stages = [stage for stage in Stage if stage is not Stage.GROUPS or groups is not None]
         following = stages[min(stages.index(steps[-1].stage) + 1, len(stages) - 1)] if steps else Stage.NAME
         steps.append(ConnectionStep(following, ok=False, detail=str(error)))
     return steps

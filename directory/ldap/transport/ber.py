@@ -12,6 +12,8 @@ from dataclasses import dataclass
 SEQUENCE, SET, OCTETS, INTEGER = 0x30, 0x31, 0x04, 0x02
 ENUMERATED = 0x0A
 SEARCH_ENTRY, EXTENDED_RESPONSE = 0x64, 0x78
+# The error in the control of password policies: the context's tag 1. Its tag 0 holds warnings.
+POLICY_ERROR = 0x81
 NAMED = 2 + 0x80
 # A tag, one octet with the number of octets of the length, and four of those: enough for the longest message.
 LONGEST_HEADER = 6
@@ -122,6 +124,21 @@ def paging_of(value: bytes) -> tuple[int, bytes]:
     size = _number(value[first:at])
     first, at = _expected(OCTETS, value, at, limit)
     return size, value[first:at]
+
+
+def policy_error(value: bytes) -> int | None:
+    """Return the error in the value of a password policy's control (draft-behera-ldap-password-policy, 6.2), or None.
+
+    Raises:
+        Malformed: the value is not that of such a control.
+    """
+    at, limit = _expected(SEQUENCE, value, 0, len(value))
+    while at < limit:
+        tag = value[at]
+        first, at = element(value, at, limit)
+        if tag == POLICY_ERROR:
+            return _number(value[first:at])
+    return None
 
 
 def element(data: bytes, at: int, limit: int) -> tuple[int, int]:

@@ -10,10 +10,13 @@ from typing import Any
 
 import ldap
 from ldap.controls import ResponseControl, SimplePagedResultsControl
+from ldap.controls.ppolicy import PasswordPolicyControl
 from ldap.syncrepl import SyncRequestControl
 
 from directory.ldap.errors import DirectoryUnavailable, Stage, plain
+from directory.ldap.transport import bind_answer
 from directory.ldap.transport.ber import Malformed, attributes_of, paging_of
+from directory.ldap.transport.bind_answer import BindAnswer
 from directory.ldap.transport.error_translation import failure_of
 from directory.ldap.transport.root_dse import ROOT_ATTRIBUTES, RootDse, root_of
 from directory.ldap.transport.sockets import Transport, open_transport
@@ -164,6 +167,35 @@ class Session:
             raise DirectoryUnavailable(
                 f"{self.url}: the server took the bind as {self.bound_as} for an anonymous one", stage=Stage.BIND
             )
+
+    def bind_as(self, dn: str, password: str) -> BindAnswer:
+        """Bind as a person, and return the server's answer; the session is of no other use afterwards.
+
+        Raises:
+            ValueError: without a DN or a password, the server would bind anonymously, with success (RFC 4513, 5.1.2).
+            DirectoryUnavailable: there is no answer.
+        """
+        if not (dn.strip() and password.strip()):
+            raise ValueError("a bind as a person needs a DN and a password")
+        with self._translated(Stage.BIND), self._transport.stream.carried():
+            try:
+                message = self._ldap.simple_bind(dn, password, [PasswordPolicyControl()])
+                controls = self._ldap.result4(message, resp_ctrl_classes=OF_BINDS)[3]
+            except ldap.LDAPError as error:
+                if (refused := bind_answer.of_error(error, password=password)) is None:
+                    raise
+                return refused
+            return bind_answer.of_success(controls, anonymous=self._is_anonymous())
+
+    def _is_anonymous(self) -> bool:
+        try:
+            identity: str = self._ldap.whoami_s() or ""
+        except ldap.LDAPError as error:
+            if bind_answer.of_error(error, password="") is None:
+                raise
+            # The server does not support the operation, or allows only a change of the password.
+            return False
+        return not identity.removeprefix("dn:").strip()
 
     def read_root(self) -> None:
         """Read the root DSE; some servers do not allow that."""

@@ -17,7 +17,7 @@ from orgs.models import User
 
 
 class Command(BaseCommand):
-    """``demo --ldap-port PORT --ldif FILE``; the password of the directory's administrator is in the file's folder."""
+    """``demo --ldap-port PORT --ldif FILE``; the passwords of the directory's administrator and people are in its folder."""
 
     help = "Writes the demo directory's LDIF and, into an empty database, the demo's orgs, users and LDAP server."
 
@@ -30,7 +30,9 @@ class Command(BaseCommand):
         """Write the LDIF unless the file exists; fill the database if it is empty."""
         people = invent()
         if not ldif.exists():
-            ldif.write_text("\n".join(ldif_text.lines(people)) + "\n", "ascii")
+            ldif.touch(mode=0o600)
+            of_people = (ldif.parent / "people-password").read_text("ascii").strip()
+            ldif.write_text("\n".join(ldif_text.lines(people, password=of_people)) + "\n", "ascii")
         url = f"ldap://127.0.0.1:{ldap_port}"
         if User.objects.exclude(username_key="admin").exists() or LdapServer.objects.exists():
             world.move_port(url)

@@ -1,0 +1,1 @@
+"""Checks the password of one person on one server."""
