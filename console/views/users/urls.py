@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from console.views.roles.person_powers import person_powers
 from console.views.users import (
     user_add,
     user_edit,
@@ -26,6 +27,7 @@ urlpatterns = [
     path("upload/discard/", user_upload.discard, name="upload-discard"),
     path("<int:pk>/", user_tabs.user_detail, name="detail"),
     path("<int:pk>/roles/", user_tabs.user_roles, name="roles"),
+    path("<int:pk>/powers/", person_powers, name="powers"),
     path("<int:pk>/devices/", user_tabs.user_devices, name="devices"),
     path("<int:pk>/legal-holds/", user_tabs.user_holds, name="holds"),
     path("<int:pk>/history/", user_tabs.user_history, name="history"),
