@@ -12,6 +12,7 @@ from console.views.users import (
     user_pages,
     user_role_changes,
     user_state_acts,
+    user_sync_preview,
     user_tabs,
     user_upload,
 )
@@ -40,6 +41,7 @@ urlpatterns = [
     path("<int:pk>/cancel-deactivation/", user_state_acts.cancel_deactivation, name="cancel-deactivation"),
     path("<int:pk>/manage-locally/", user_state_acts.manage_locally, name="manage-locally"),
     path("<int:pk>/follow-directory/", user_state_acts.follow_directory, name="follow-directory"),
+    path("<int:pk>/preview-sync/", user_sync_preview.preview_sync, name="preview-sync"),
     path("<int:pk>/edit/", user_edit.edit, name="edit"),
     path("<int:pk>/move/", user_moves.move, name="move"),
     path("<int:pk>/change-roles/", user_role_changes.change_roles, name="change-roles"),
