@@ -68,6 +68,7 @@ def configuration() -> dict[str, Any]:
 app.add_defaults(configuration)
 app.autodiscover_tasks(["directory"])
 app.autodiscover_tasks(["console.process"], related_name="heartbeats")
+app.autodiscover_tasks(["console.security"], related_name="account_mails")
 
 
 @worker_init.connect

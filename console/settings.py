@@ -54,6 +54,10 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "csp",
     "treebeard",
+    # Second factors. Its model needs the app of accounts, of which nothing else is used; none of its pages has an address.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "orgs",
     "directory",
 ]
@@ -74,6 +78,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "console.security.sessions.SessionLimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "console.security.second_factors.required_by_role.SecondFactorRequiredMiddleware",
+    # Keeps the request for allauth's second factors.
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.http.middleware.TimeZoneMiddleware",
@@ -154,6 +161,17 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Second factors, by allauth. We throttle codes, and refuse a code that was used, ourselves: allauth does both in the cache.
+MFA_ADAPTER = "console.security.second_factors.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+# A code also counts half a minute earlier and later, as clocks differ.
+MFA_TOTP_TOLERANCE = 1
+# Passkeys are a second factor only, so the browser need not ask for finger or PIN beside the password.
+MFA_WEBAUTHN_USER_VERIFICATION = "preferred"
+# allauth's accounts are not used; these values say so to its checks, and make no table or mail.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 LOGIN_URL = "session:sign-in"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "session:sign-in"

@@ -16,6 +16,7 @@ handler500 = "console.http.unavailable.error_page"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.dashboard, name="dashboard"),
     path("", include("console.views.session.urls")),
+    path("account/", include("console.views.account.urls")),
     path("orgs/", include("console.views.orgs.urls")),
     path("users/", include("console.views.users.urls")),
     path("roles/", include("console.views.roles.urls")),

@@ -17,14 +17,16 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from console.data_fix_pages.local_passwords import password_page
 from console.security.access import ask_to_confirm
-from console.security.sessions import is_confirmed
+from console.security.sessions import is_confirmed, origin
 from directory.input_errors import Invalid
 from directory.values import server_fields
 from orgs.actions.errors import Refused
+from orgs.actions.users import sign_in_trail
 from orgs.models import User
 from orgs.rules.actors import Actor, person
 
@@ -58,6 +60,12 @@ class DataFixes(AdminSite):
             raise PermissionDenied
         address = request.GET.get("next") or resolve_url(f"{self.name}:index")
         return redirect_to_login(address, resolve_url(settings.LOGIN_URL))
+
+    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """End the session, as the console's own button does."""
+        if request.method == "POST" and isinstance(request.user, User):
+            sign_in_trail.note_sign_in(request.user, "signed out", origin=origin(request), at=timezone.now())
+        return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Change one's own local password."""

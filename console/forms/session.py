@@ -1,13 +1,17 @@
-"""The sign-in form, and the form that asks for the password again."""
+"""The forms of signing in: password, second factor, the password again, and a link to choose a new one."""
 
 from __future__ import annotations
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from console.security.second_factors.passkeys import LONGEST
+
 
 class SignInForm(forms.Form):
     """Username and password."""
+
+    LONGEST_PASSWORD = 4096
 
     username = forms.CharField(
         label=_("Username"),
@@ -18,7 +22,7 @@ class SignInForm(forms.Form):
     )
     password = forms.CharField(
         label=_("Password"),
-        max_length=4096,
+        max_length=LONGEST_PASSWORD,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
@@ -28,3 +32,33 @@ class ConfirmForm(forms.Form):
     """The password of the signed-in user."""
 
     password = SignInForm.base_fields["password"]
+
+
+class CodeForm(forms.Form):
+    """A code of a code app, or a recovery code."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=40,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "autocapitalize": "none", "spellcheck": "false"}
+        ),
+    )
+
+
+class PasskeyForm(forms.Form):
+    """The browser's answer about a passkey, which js/passkeys.js fills in."""
+
+    answer = forms.CharField(max_length=LONGEST, widget=forms.HiddenInput)
+
+
+class NewPasskeyForm(PasskeyForm):
+    """The browser's answer about a new passkey, and a name to tell it from others."""
+
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("To tell it from others, such as “blue key”."))
+
+
+class ForgottenPasswordForm(forms.Form):
+    """Whose password was forgotten."""
+
+    username = SignInForm.base_fields["username"]

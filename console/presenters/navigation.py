@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.presenters import status
+from console.security.second_factors.required_by_role import is_missing
 from orgs.models import User
 from orgs.permissions import Permission
 
@@ -57,6 +58,8 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"menu": []}
+    if is_missing(request):
+        return {"menu": [], "needs_second_factor": True}
     return {
         "menu": functools.cache(lambda: _groups(request, user)),
         "alarms": functools.cache(lambda: status.alarms(user, at=timezone.now())),

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from console.security import security_log
+from console.security.client_address import client_address
 from directory.org_scope import uses_server
 from orgs.models import User
 
@@ -17,6 +18,10 @@ from orgs.models import User
 BEGAN, LAST_REQUEST, CONFIRMED = "began", "seen", "confirmed"
 # The key with the id of the LDAP server that has checked the password; local passwords have none.
 SERVER = "directory_server"
+# Keys of the address and the browser that the last stored request came from.
+ADDRESS, BROWSER = "address", "browser"
+# Key of the kind of the second factor that was shown in this session; absent if none was.
+SECOND_FACTOR = "second_factor"
 # The time of the last request is stored at most this often, so that not every page writes to the database.
 _GRAIN = 60
 
@@ -64,7 +69,7 @@ def _check(request: HttpRequest, *, now: int) -> None:
     ):
         logout(request)
     elif now - session[LAST_REQUEST] >= _GRAIN and not _is_automatic(request):
-        session[LAST_REQUEST] = now
+        session.update({LAST_REQUEST: now, **origin(request)})
 
 
 def _is_automatic(request: HttpRequest) -> bool:
@@ -76,7 +81,13 @@ def _is_automatic(request: HttpRequest) -> bool:
 def begin(request: HttpRequest) -> None:
     """Start the times of a new session."""
     now = int(timezone.now().timestamp())
-    request.session.update({BEGAN: now, LAST_REQUEST: now, CONFIRMED: now})
+    request.session.update({BEGAN: now, LAST_REQUEST: now, CONFIRMED: now, **origin(request)})
+
+
+def origin(request: HttpRequest) -> dict[str, str]:
+    """Return the address and the browser of a request, as a session stores them."""
+    browser = "".join(sign for sign in request.headers.get("User-Agent", "") if sign.isprintable())
+    return {ADDRESS: client_address(request)[:64], BROWSER: browser[:300]}
 
 
 def confirm(request: HttpRequest) -> None:

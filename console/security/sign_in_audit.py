@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from console.security import sign_in_reasons
 from console.security.client_address import client_address
-from console.security.sessions import SERVER
+from console.security.sessions import SECOND_FACTOR, SERVER, origin
 from directory.models import LdapServer
 from orgs.actions import sign_ins
 from orgs.models import User
@@ -27,9 +27,15 @@ def connect() -> None:
 
 def _signed_in(*, request: HttpRequest | None, user: User, **_: Any) -> None:
     # A session that begins without a browser's request, as in tests, is no sign-in.
-    if request is not None and (address := client_address(request)):
+    if request is not None and client_address(request):
         sign_in_reasons.take(request)
-        sign_ins.note_signed_in(user=user, address=address, checked_by=_checked_by(request, user), at=timezone.now())
+        sign_ins.note_signed_in(
+            user=user,
+            origin=origin(request),
+            checked_by=_checked_by(request, user),
+            second_factor=request.session.get(SECOND_FACTOR, "none"),
+            at=timezone.now(),
+        )
 
 
 def _checked_by(request: HttpRequest, user: User) -> str:

@@ -2,7 +2,8 @@
 
 There are three limits: for one username from one address, for one address, and for one username from anywhere. Each
 attempt uses up one slot of each; the right password frees them. A browser in which the user has signed in before has
-its own slots, which attempts from elsewhere do not use up.
+its own slots, which attempts from elsewhere do not use up. Codes of a second factor have slots of their own, and so have
+requests for a link to choose a password.
 
 Directories lock accounts after some wrong passwords. So there is a fourth limit, for the passwords of one user that are
 sent to a directory, from anywhere.
@@ -32,6 +33,8 @@ ATTEMPTS = 5
 ADDRESS_ATTEMPTS = 50
 # The limit for one username from anywhere.
 USERNAME_ATTEMPTS = 50
+# The limit of links that are mailed to one user.
+LINKS = 3
 KNOWN_FOR = 90 * 24 * 3600
 # It stays as it is: the cookies of all known browsers are signed with it.
 _SALT = "console.security.throttle.known-browser"
@@ -60,6 +63,27 @@ def begin(request: HttpRequest, username: str) -> Attempt | None:
     own = _slots(f"both {network} {who}", ATTEMPTS)
     others = [_slots(f"address {network}", ADDRESS_ATTEMPTS), _slots(f"username {who}", USERNAME_ATTEMPTS)]
     return _take(own, [own, *others])
+
+
+def begin_code(request: HttpRequest, username: str) -> Attempt | None:
+    """Use up a slot for a code of a second factor; return None if no slot is free.
+
+    A code has six digits, and who tries it has the password already. So there are few slots for all addresses together.
+    """
+    _forget_the_past()
+    who = fold(username)
+    if browser := _known_browser(request, who):
+        own = _slots(f"code browser {browser} {who}", ATTEMPTS)
+        return _take(own, [own])
+    own = _slots(f"code username {who}", ATTEMPTS)
+    return _take(own, [own, _slots(f"code address {client_network(request)}", ADDRESS_ATTEMPTS)])
+
+
+def may_request_link(request: HttpRequest, username: str) -> bool:
+    """Use up a slot for a link to choose a password; return whether one was free. Nothing frees it but time."""
+    _forget_the_past()
+    own = _slots(f"link username {fold(username)}", LINKS)
+    return _take(own, [own, _slots(f"link address {client_network(request)}", ADDRESS_ATTEMPTS)]) is not None
 
 
 def forgive(attempt: Attempt) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from cryptography.fernet import InvalidToken
 from django.apps import apps
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from directory.models.fields import EncryptedTextField, Sealed
+from directory.models.fields import EncryptedTextField, Sealed, box
 from orgs.actions.audit import Fact, note
+from orgs.rules import second_factors
 from orgs.rules.actors import Actor
 
 
@@ -37,9 +39,24 @@ def rotate(*, by: Actor, at: datetime) -> Rotated:
             # Update only this column: the row's time of change has to stay.
             rows.filter(pk=pk).update(**{column.name: secret})
             done.count += 1
+    _rotate_second_factors(done)
     fact = Fact("secrets", 0, "all", after={"encrypted": done.count, "unreadable": len(done.unreadable)})
     note([fact], action="keys rotated", by=by, at=at)
     return done
+
+
+def _rotate_second_factors(done: Rotated) -> None:
+    """Encrypt the secrets of second factors, which allauth keeps inside of JSON."""
+    for pk in list(second_factors.rows_with_secrets().values_list("pk", flat=True)):
+        row = second_factors.rows_with_secrets().select_for_update().get(pk=pk)
+        for name in second_factors.names_of_secrets(row.data):
+            try:
+                row.data[name] = box().encrypt(box().decrypt(row.data[name].encode("ascii"))).decode("ascii")
+            except InvalidToken:
+                done.unreadable.append(f"second factor of {row.user}: {name}")
+            else:
+                done.count += 1
+        row.save(update_fields=["data"])
 
 
 def _encrypted() -> Iterator[tuple[QuerySet[Model], EncryptedTextField]]:

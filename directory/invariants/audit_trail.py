@@ -99,7 +99,7 @@ def _names() -> tuple[EarlierNames, EarlierNames]:
 def users(_at: datetime) -> Iterator[str]:
     """Every user's state is the one that the audit trail leads to, entry by entry."""
     orgs, roles = _names()
-    last, begins = 0, _begins_later()
+    last, begins = 0, begins_later()
     plain = [key for key in USER_FIELDS if key not in {"org", "roles"}]
     while page := list(User.objects.filter(pk__gt=last).order_by("pk").values("pk", "org__name", *plain)[:PAGE]):
         first, last = page[0]["pk"], page[-1]["pk"]
@@ -120,7 +120,7 @@ def users(_at: datetime) -> Iterator[str]:
             )
 
 
-def _begins_later() -> bool:
+def begins_later() -> bool:
     """Return whether old entries have been removed: then the trail of an object may begin with any state."""
     return AuditEntry.objects.filter(action="old rows removed", after__audit_entries__gt=0).exists()
 
@@ -142,7 +142,7 @@ def orgs(_at: datetime) -> Iterator[str]:
     """Every org's state is the one that the audit trail leads to."""
     org_names, role_names = _names()
     states = {"org activated": True, "org deactivated": False}
-    new = {} if _begins_later() else {"active": True}
+    new = {} if begins_later() else {"active": True}
     by_path = dict(Org.objects.values_list("path", "name"))
     for org in Org.objects.prefetch_related("default_roles"):
         story = AuditStory(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, dict(new))
@@ -167,7 +167,7 @@ def devices(_at: datetime) -> Iterator[str]:
     with_last_action = Device.objects.annotate(last_action=Subquery(states.order_by("-pk").values("action")[:1]))
     on = Q(active=True, last_action__isnull=False) & ~Q(last_action="device reactivated")
     off = Q(active=False, last_action="device reactivated")
-    if not _begins_later():
+    if not begins_later():
         off |= Q(active=False, last_action=None)
     for device in with_last_action.filter(on | off).order_by("pk").iterator():
         state = "active" if device.active else "deactivated"

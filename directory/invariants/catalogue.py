@@ -10,6 +10,7 @@ from directory.invariants import (
     readings,
     run_lifecycle,
     run_proofs,
+    second_factors,
     secrets,
     user_device_states,
 )
@@ -137,6 +138,13 @@ RULES = (
         _LOOK,
     ),
     Rule("I13.3", "Plans that need a second administrator had one", applied_plans.approved_by_a_second, _LOOK),
+    Rule(
+        "I14.1",
+        "Recovery codes stand beside a second factor",
+        second_factors.codes_beside_a_factor,
+        "Delete the row of recovery codes: it counts for nothing.",
+    ),
+    Rule("I14.2", "Second factors are as the audit trail says", second_factors.as_the_trail_has_them, _BY_HAND),
     Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."
     ),

@@ -15,6 +15,7 @@ from django.db.models import CharField, JSONField, Model, TextField
 from directory.models import LdapServer
 from directory.models.fields import EncryptedTextField, Sealed
 from directory.values import server_fields
+from orgs.rules import second_factors
 
 # Shorter secrets could be in a text by chance.
 SHORTEST_SECRET = 12
@@ -25,7 +26,11 @@ MOST_ROWS = 10
 
 
 def encrypted(_at: datetime) -> Iterator[str]:
-    """Encrypted columns hold only encrypted values."""
+    """Encrypted columns, and the secrets of second factors, hold only encrypted values."""
+    for pk, data in second_factors.rows_with_secrets().values_list("pk", "data"):
+        for name in second_factors.names_of_secrets(data):
+            if not _is_token(data[name]):
+                yield f"second factor {pk}: {name} is not encrypted"
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
             if isinstance(field, EncryptedTextField):

@@ -23,7 +23,7 @@ def names() -> list[str]:
     return [queue.name for queue in app().conf.task_queues]
 
 
-def put(task: str, *, queue: str, **arguments: int) -> None:
+def put(task: str, *, queue: str, **arguments: int | str) -> None:
     """Put a task into a queue by the task's name: actions can't import tasks, because tasks import actions.
 
     Raises:

@@ -18,6 +18,9 @@ from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import with_a_closed_password, with_a_local_way_in, with_a_password, with_an_open_password
 from orgs.rules.permission_comparison import NOTHING, Holding, beyond
 
+# The actions that can set an email address.
+_SET_ADDRESSES = ("profile updated", "user created")
+
 
 def no_password() -> str:
     """Return the stored value for a user without a local password; no typed password matches it."""
@@ -81,18 +84,51 @@ def forget_passwords_of_promoted(*, user_ids: Collection[int], by: Actor, at: da
 
 
 def _set_by_less(user_id: int, holding: Holding) -> bool:
-    """Return whether somebody else, who now holds less than ``holding``, set the user's password.
+    """Return whether somebody who now holds less than ``holding`` may know the user's password.
 
-    The audit trail is the source; retention keeps the entry. Without an entry the answer is yes: anybody may know the
-    password.
+    The audit trail is the source; retention keeps the newest entry. A password that the user set is as safe as the one
+    before, which opened the session. One that was set by a mailed link is as safe as who sent the link, or, if the user
+    requested it at the sign-in, as who set the address. Without an entry the answer is yes: anybody may know it.
     """
     trail = AuditEntry.objects.that_gave_passwords().filter(object_id=user_id).order_by("-pk")
-    given = trail.only("actor").first()
-    if given is None:
-        return True
-    if given.actor_id is None or given.actor_id == user_id:
-        return False
-    return bool(beyond(escalation_guard.acting(Actor(label="", user_id=given.actor_id)) or NOTHING, holding))
+    for given in trail.only("actor", "after"):
+        if "mailed_link" in given.after:
+            return _link_read_by_less(user_id, given.after["mailed_link"], holding)
+        if given.actor_id is None:
+            return False
+        if given.actor_id != user_id:
+            return _holds_less(given.actor_id, holding)
+    return True
+
+
+def may_choose_by_link(user: User, *, sent_by: int | None) -> bool:
+    """Return whether a mailed link may let a user choose a password: nobody who holds less than the user may have got it.
+
+    ``sent_by`` is the administrator who sent it, None for the user's own request.
+    """
+    return not _link_read_by_less(user.pk, sent_by, Holding(user.permission_keys(), user.org.path))
+
+
+def _link_read_by_less(user_id: int, sent_by: int | None, holding: Holding) -> bool:
+    return _address_set_by_less(user_id, holding) if sent_by is None else _holds_less(sent_by, holding)
+
+
+def _address_set_by_less(user_id: int, holding: Holding) -> bool:
+    """Return whether somebody who now holds less than ``holding`` has set the user's email address, and may read mails to it.
+
+    A sync may have taken the address from any directory, so it counts as somebody who holds nothing.
+    """
+    trail = AuditEntry.objects.filter(object_type="user", object_id=user_id, action__in=_SET_ADDRESSES).order_by("-pk")
+    for given in trail.only("actor", "action", "after", "run_id"):
+        if given.action == "user created" or "email" in given.after:
+            if given.run_id is not None:
+                return bool(beyond(NOTHING, holding))
+            return given.actor_id is not None and _holds_less(given.actor_id, holding)
+    return bool(beyond(NOTHING, holding))
+
+
+def _holds_less(user_id: int, holding: Holding) -> bool:
+    return bool(beyond(escalation_guard.acting(Actor(label="", user_id=user_id)) or NOTHING, holding))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.models import Org, Role, RoleGrant, User
-from orgs.permissions import Permission
+from orgs.permissions import Permission, holds
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import whose_password_would_count
 from orgs.rules.permission_comparison import EVERYWHERE
@@ -83,6 +83,26 @@ def delete(*, role: Role, by: Actor, at: datetime) -> None:
     fact = Fact("role", stored.pk, stored.name, before={"name": stored.name, "permissions": stored.permissions})
     stored.delete()
     note([fact], action="role deleted", by=by, at=at)
+
+
+@transaction.atomic
+def require_second_factor(*, role: Role, needed: bool, by: Actor, at: datetime) -> None:
+    """Say whether holders of a role, standard roles too, need a second factor to use the console.
+
+    Raises:
+        Refused: when the acting person is no SYSADMIN.
+    """
+    locks.roles(changing=True)
+    actor = escalation_guard.acting(by)
+    if actor is not None and not holds(actor.permissions, Permission.ADMIN):
+        raise Refused("only a SYSADMIN decides who needs a second factor")
+    role = Role.objects.get(pk=role.pk)
+    if role.needs_second_factor == needed:
+        return
+    Role.objects.filter(pk=role.pk).update(needs_second_factor=needed)
+    before, after = {"needs_second_factor": not needed}, {"needs_second_factor": needed}
+    action = "second factor required" if needed else "second factor not required any more"
+    note([Fact("role", role.pk, role.name, before=before, after=after)], action=action, by=by, at=at)
 
 
 def _holders_with_a_local_way(role: Role) -> list[int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
 
 from orgs.actions.audit import Fact, note
+from orgs.actions.users.sign_in_trail import KIND
 from orgs.models import User
 from orgs.rules.actors import Actor, person
 from orgs.text import fold
@@ -20,9 +21,10 @@ UNKNOWN = "a username that nobody has"
 
 
 @transaction.atomic
-def note_signed_in(*, user: User, address: str, checked_by: str, at: datetime) -> None:
-    """Note that a user has signed in; ``checked_by`` is what has checked the password."""
-    fact = Fact("user", user.pk, user.username, after={"address": address, "checked by": checked_by})
+def note_signed_in(*, user: User, origin: Mapping[str, str], checked_by: str, second_factor: str, at: datetime) -> None:
+    """Note that a user has signed in; ``checked_by`` is what has checked the password, ``origin`` address and browser."""
+    after = {**origin, "checked by": checked_by, "second_factor": second_factor}
+    fact = Fact(KIND, user.pk, user.username, after=after)
     note([fact], action=SIGNED_IN, by=person(user), at=at)
 
 
@@ -31,9 +33,5 @@ def note_refused(*, username: str, address: str, reasons: Collection[str], at: d
     """Note that a sign-in with this username was refused, and why."""
     after = {"address": address, **({"reason": "; ".join(reasons)} if reasons else {})}
     user = User.objects.filter(username_key=fold(username)).first()
-    fact = (
-        Fact("user", user.pk, user.username, after=after)
-        if user is not None
-        else Fact("sign-in", 0, UNKNOWN, after=after)
-    )
+    fact = Fact(KIND, user.pk, user.username, after=after) if user is not None else Fact(KIND, 0, UNKNOWN, after=after)
     note([fact], action=REFUSED, by=NOBODY, at=at)

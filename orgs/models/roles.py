@@ -30,6 +30,12 @@ class Role(Keyed):
     name_key = models.CharField(max_length=255, unique=True, editable=False)
     permissions = models.JSONField(_("permissions"), default=list)
     locked = models.BooleanField(_("standard role"), default=False)
+    needs_second_factor = models.BooleanField(
+        _("needs a second factor"),
+        default=False,
+        db_default=False,
+        help_text=_("Whoever has this role sets up a second factor before anything else."),
+    )
 
     objects = models.Manager.from_queryset(RoleQuerySet)()
 

@@ -191,8 +191,15 @@ class User(Keyed, AbstractBaseUser):
     def permission_keys(self) -> frozenset[str]:
         """Return the permission keys of all roles of the user; they are read once for this object."""
         if not hasattr(self, "_permission_keys"):
-            self._permission_keys = frozenset(key for role in self.roles.all() for key in role.permissions)
+            roles = list(self.roles.all())
+            self._permission_keys = frozenset(key for role in roles for key in role.permissions)
+            self._needing = sorted(role.name for role in roles if role.needs_second_factor)
         return self._permission_keys
+
+    def roles_that_need_a_second_factor(self) -> list[str]:
+        """Return the names of the user's roles whose holders need a second factor; read with the permissions."""
+        self.permission_keys()
+        return self._needing
 
     def may(self, permission: str) -> bool:
         """Return whether the user holds a permission, for their own org or for every org."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from console.security import password_links
 from directory.actions import namesake_usernames, noted_matches, servers, user_uploads
 from directory.actions.organization import org_moves as moves_of_orgs
 from directory.actions.organization import org_settings
@@ -17,6 +18,7 @@ from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
 from directory.servers.setting_questions import Confirmed
 from orgs.actions import org_tree, orgs, roles
+from orgs.actions.errors import Refused
 from orgs.actions.users import (
     blocking,
     deactivation,
@@ -24,17 +26,20 @@ from orgs.actions.users import (
     org_moves,
     profile_edits,
     role_grants,
+    second_factors,
     user_creation,
     user_profiles,
 )
+from orgs.actions.users.local_passwords import MailedLink
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
-from orgs.rules.actors import Actor
+from orgs.rules.actors import Actor, person
 from tests.attacks.powers_world import org, role, user
 from tests.makers import NOW
 
 MINE = "the actor's own sentence"
+MY_MAIL = "actor@example.com"
 GIVEN_ROLES = ("SYSADMIN", "All Org Admin", "Org Admin", "Chief", "Clerk")
 GREEDY = "function (entry) { return ['Chief'] }"
 
@@ -76,6 +81,10 @@ def _of_users() -> Iterator[Act]:
         yield Act(
             f"{who} is managed locally", local_passwords.set_managed_locally, partial(_set_local, who, local=True)
         )
+        yield Act(f"{who} gets the actor's address", user_profiles.update_profiles, partial(_readdress, who))
+        yield Act(f"{who} is sent a link", local_passwords.note_link, partial(_send_link, who))
+        yield Act(f"{who} is said to have forgotten", local_passwords.set_password, partial(_by_link, who, None))
+        yield Act(f"{who} loses the second factor", second_factors.reset, partial(_reset_second_factor, who))
     yield Act(
         "boss is unblocked", blocking.unblock, lambda by: blocking.unblock(user_ids=[user("boss").pk], by=by, at=NOW)
     )
@@ -121,6 +130,30 @@ def _move(who: str, target: str, by: Actor) -> object:
 
 def _set_password(who: str, by: Actor) -> object:
     return local_passwords.set_password(user=user(who), password=MINE, by=by, at=NOW)
+
+
+def _readdress(who: str, by: Actor) -> object:
+    target = user(who)
+    profile = Profile(target.username, MY_MAIL, target.first_name, target.last_name)
+    return user_profiles.update_profiles(profiles={target.pk: profile}, by=by, at=NOW)
+
+
+def _send_link(who: str, by: Actor) -> object:
+    local_passwords.note_link(user=user(who), by=by, at=NOW)
+    return _by_link(who, by.user_id, by)
+
+
+def _by_link(who: str, sent_by: int | None, by: Actor) -> object:
+    """Use a link that was mailed to the user: the actor reads only mails to the actor's own address."""
+    target = user(who)
+    if target.email != MY_MAIL or not password_links.may_choose(target, sent_by=sent_by):
+        raise Refused("no such mail")
+    link = MailedLink(sent_by)
+    return local_passwords.set_password(user=target, password=MINE, by=person(target), at=NOW, link=link)
+
+
+def _reset_second_factor(who: str, by: Actor) -> object:
+    return second_factors.reset(user=user(who), by=by, at=NOW)
 
 
 def _set_local(who: str, by: Actor, *, local: bool) -> object:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from allauth.mfa.models import Authenticator
+
 from directory.models import LdapServer, Match
 from orgs.actions import escalation_guard, orgs
 from orgs.actions.users import blocking, deactivation, role_grants, user_creation
@@ -48,6 +50,8 @@ def make_powers_world(*actors_roles: str) -> User:
     gone = make_user("gone", org=left, roles=["SYSADMIN"], password=PASSWORD)
     blocking.block(user_ids=[boss.pk], by=SYSTEM, at=NOW)
     deactivation.deactivate(user_ids=[gone.pk], by=SYSTEM, at=NOW)
+    for name in ("root", "oscar", "boss", "pat"):
+        Authenticator.objects.create(user=user(name), type=Authenticator.Type.TOTP, data={"secret": ""})
     _promoted()
     server = make_server()
     server.grantable_roles.set([role("PROe User"), role("Chief")])
@@ -75,6 +79,7 @@ class Powers:
     by_servers: dict[tuple[int, str], Holding]
     matched: dict[int, str]
     paths: dict[int, str]
+    second_factors: frozenset[int]
 
     @classmethod
     def now(cls) -> Powers:
@@ -93,6 +98,7 @@ class Powers:
             by_servers={(server, name): Holding(permissions[name], EVERYWHERE) for server, name in links},
             matched=dict(Match.objects.values_list("user_id", "unique_id")),
             paths=dict(Org.objects.values_list("pk", "path")),
+            second_factors=frozenset(Authenticator.objects.values_list("user_id", flat=True)),
         )
 
     def as_lying(self, before: dict[int, str]) -> dict[int, str]:
@@ -111,6 +117,8 @@ def gained(before: Powers, after: Powers, actor_id: int) -> list[str]:
         look.at(f"user {pk} holds", holding, before.held.get(pk, NOTHING))
         if pk in after.ways_in and after.ways_in[pk] != before.ways_in.get(pk):
             look.at(f"user {pk} can be signed in to", holding)
+        if pk in before.second_factors and pk not in after.second_factors:
+            look.at(f"user {pk} has no second factor any more", holding)
         if pk in before.matched and after.matched.get(pk) != before.matched[pk]:
             look.at(f"user {pk} may be matched to somebody else", holding)
     for pk, holding in after.by_default.items():

@@ -43,11 +43,19 @@ HARMLESS = {
     "orgs.actions.devices": {"deactivate", "reactivate", "deauthorize"},
     "orgs.actions.legal_holds": {"open_matter", "add_custodians", "release", "close_matter"},
     "orgs.actions.orgs": {"set_active", "renew_registration_key"},
-    "orgs.actions.roles": {"delete"},
+    "orgs.actions.roles": {"delete", "require_second_factor"},
     "directory.actions.organization.role_removal": {"delete"},
     # Of an undo, which only a SYSADMIN may apply.
     "orgs.actions.state_restoration": {"states", "devices", "cold_archives"},
     "orgs.actions.users.blocking": {"block"},
+    # A second factor of one's own opens nothing that the password does not open, too.
+    "orgs.actions.users.second_factors": {"add_code_app", "add_passkey", "renew_recovery_codes", "remove"},
+    # For the command line, while no SYSADMIN can sign in with a local password.
+    "orgs.actions.users.first_administrator": {"create"},
+    # It asks a directory, and writes nothing but its audit row.
+    "directory.actions.server_trials": {"test_sign_in"},
+    "orgs.actions.users.signed_in_sessions": {"end_all", "note_ended"},
+    "orgs.actions.users.sign_in_trail": {"note_sign_in"},
     "orgs.actions.users.deactivation": {"deactivate"},
     "orgs.actions.users.pending_deactivation": {"set_pending", "clear_pending"},
     # Parts of the actions of users.

@@ -34,9 +34,11 @@ ADMITTED: dict[Permission, frozenset[str]] = {
 NEEDED: dict[str, Permission] = {
     "dashboard": Permission.CONSOLE_LOGIN,
     "session": Permission.CONSOLE_LOGIN,
+    "account": Permission.CONSOLE_LOGIN,
     "users": Permission.USER_READ,
     "orgs": Permission.ORG_READ,
     "roles": Permission.USER_READ,
+    "roles:second-factor": Permission.ADMIN,
     "devices": Permission.COMPUTER_READ,
     "legal_holds": Permission.ALL_USER_READ,
     "ldap_servers": Permission.SYSTEM,
@@ -51,7 +53,15 @@ NEEDED: dict[str, Permission] = {
 # Some runs want more than their page: a plan that passed limits is for a SYSADMIN only.
 DECIDED_BY_THE_RUN = {"runs:apply", "runs:discard"}
 # For everybody, signed in or not.
-OPEN = {"session:sign-in", "session:sign-out", "data-fixes:login"}
+OPEN = {
+    "session:sign-in",
+    "session:second-step",
+    "session:forgotten-password",
+    "session:new-password",
+    "session:state",
+    "session:sign-out",
+    "data-fixes:login",
+}
 # What "pk" means in an area; elsewhere the name of the argument says it: run_pk, user_id.
 KINDS = {
     "users": "user",

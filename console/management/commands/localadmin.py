@@ -12,12 +12,20 @@ from django.utils import timezone
 
 from orgs.actions import locks
 from orgs.actions.errors import Refused
-from orgs.actions.users import blocking, deactivation, local_passwords, role_grants, user_creation
+from orgs.actions.users import (
+    blocking,
+    deactivation,
+    local_passwords,
+    role_grants,
+    second_factors,
+    user_creation,
+)
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
 from orgs.rules.actors import COMMAND_LINE
+from orgs.rules.second_factors import has_second_factor
 from orgs.standard_roles_orgs import TOP_ORG
 
 
@@ -26,7 +34,7 @@ class Command(BaseCommand):
 
     help = (
         "Makes USERNAME an active SYSADMIN who is managed locally, so that no directory is needed to sign in, and "
-        "prints a new password. A user who is not there is made in the org ADMIN."
+        "prints a new password. The user's second factor is removed. A user who is not there is made in the org ADMIN."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -67,4 +75,6 @@ def _let_in(username: str, password: str) -> str:
     role_ids = frozenset(user.grants.values_list("role_id", flat=True))
     role_grants.set_roles(roles={user.pk: role_ids | {role.pk}}, by=COMMAND_LINE, at=at)
     local_passwords.set_password(user=user, password=password, by=COMMAND_LINE, at=at)
+    if has_second_factor(user):
+        second_factors.reset(user=user, by=COMMAND_LINE, at=at)
     return user.username

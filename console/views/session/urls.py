@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.views.session import sign_in
+from console.views.session import forgotten_password, sign_in
 
 app_name = "session"
 urlpatterns = [
     path("sign-in/", sign_in.sign_in, name="sign-in"),
+    path("sign-in/second-step/", sign_in.second_step_page, name="second-step"),
+    path("sign-in/forgotten-password/", forgotten_password.forgotten_password, name="forgotten-password"),
+    path("sign-in/new-password/", forgotten_password.new_password, name="new-password"),
+    path("sign-in/state/", sign_in.state, name="state"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
     path("confirm/", sign_in.confirm, name="confirm"),
 ]

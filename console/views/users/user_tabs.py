@@ -7,11 +7,13 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from console.http.page_requests import render_page
 from console.listing.listing import show_list
 from console.listing.tables.audit import AuditTable
+from console.presenters.accounts import account_card, session_rows
 from console.presenters.users import user_page
 from console.presenters.users.history import Shown, UserHistory
 from console.presenters.users.role_origins import role_origins
@@ -25,7 +27,10 @@ from orgs.permissions import Permission
 def user_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Show the overview of one user."""
     user = _visible(request, pk)
-    return _show(request, user, "detail", {"overview": user_page.overview(user, request.user)})
+    context: dict[str, Any] = {"overview": user_page.overview(user, request.user)}
+    if User.objects.managed_by(request.user).filter(pk=user.pk).exists():
+        context |= {"access": account_card(user), "sessions": session_rows(user, at=timezone.now())}
+    return _show(request, user, "detail", context)
 
 
 @require_safe

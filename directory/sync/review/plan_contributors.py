@@ -21,9 +21,26 @@ from orgs.rules.inheritance import effective_settings
 _HARMLESS = {
     "LDAP server": server_fields.harmless(),
     "org": {"notes"},
+    "role": {"needs_second_factor"},
     "settings": {"interval_hours", "notification_addresses", "notify_administrators"},
 }
-_HARMLESS_ACTIONS = {"registration key renewed", "password set", "put on legal hold", "released from legal hold"}
+_HARMLESS_ACTIONS = {
+    "registration key renewed",
+    "password set",
+    "password link mailed",
+    "put on legal hold",
+    "released from legal hold",
+    "password link requested",
+    "signed in",
+    "signed out",
+    "second factor refused",
+    "session ended",
+    "sessions ended",
+    "second factor set up",
+    "second factor removed",
+    "second factor reset",
+    "recovery codes renewed",
+}
 _WORDS = {
     "LDAP server": "have changed {} since its last sync",
     "org": "have changed the org {}",

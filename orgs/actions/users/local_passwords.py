@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -44,9 +45,19 @@ def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by:
     return frozenset(changed)
 
 
+@dataclass(frozen=True, slots=True)
+class MailedLink:
+    """The link by which a user chooses a password; ``sent_by`` is the administrator, None for the user's own request."""
+
+    sent_by: int | None
+
+
 @transaction.atomic
-def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
+def set_password(*, user: User, password: str, by: Actor, at: datetime, link: MailedLink | None = None) -> None:
     """Set a local password and end the user's other sessions.
+
+    With a ``link`` the audit row has who sent it: others may read the mails to the user's address, so a later promotion
+    has to know (``local_password_guard``).
 
     Raises:
         Refused: when the user holds more than ``by``; when the org follows LDAP, so that the password would not count.
@@ -63,4 +74,20 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
     User.objects.filter(pk=stored.pk).update(password=stored.password, session_epoch=F("session_epoch") + 1)
     user.password = stored.password
     user.session_epoch = stored.session_epoch + 1
-    note_all({stored.pk: stored.username}, "password set", by=by, at=at)
+    after = {} if link is None else {"mailed_link": link.sent_by}
+    note_all({stored.pk: stored.username}, "password set", by=by, at=at, after=after)
+
+
+@transaction.atomic
+def note_link(*, user: User, by: Actor, at: datetime) -> None:
+    """Write that a link to choose a local password is mailed to the user.
+
+    Raises:
+        Refused: when the user holds more than ``by``; when a local password would not count, or the user has no address.
+    """
+    escalation_guard.refuse_above(user_ids=[user.pk], doing="have them choose a password", by=by)
+    if not password_counts(user):
+        raise Refused(f"{user.org.name} follows LDAP, so a local password would not open {user.username}'s account")
+    if not user.email:
+        raise Refused(f"{user.username} has no email address")
+    note_all({user.pk: user.username}, "password link mailed", by=by, at=at, after={"to": user.email})

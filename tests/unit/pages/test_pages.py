@@ -48,7 +48,14 @@ from tests.shared_worlds import kept_for_many_tests
 
 pytestmark = pytest.mark.django_db
 
-OPEN_TO_ALL = {"session:sign-in", "session:sign-out"}
+OPEN_TO_ALL = {
+    "session:sign-in",
+    "session:second-step",
+    "session:forgotten-password",
+    "session:new-password",
+    "session:state",
+    "session:sign-out",
+}
 
 
 def _pages(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -135,6 +142,7 @@ SERVER = {"ada", "sam"}
 EXPECTED = {
     "dashboard": EVERYONE,
     "session:confirm": EVERYONE,
+    "account": EVERYONE,
     "orgs": ADMINISTRATORS,
     "orgs:add": {"ada", "sam", "olga"},
     "orgs:rename": {"ada", "sam", "olga"},
@@ -155,10 +163,12 @@ EXPECTED = {
     "users:upload-create": {"ada", "sam", "olga"},
     "users:upload-discard": {"ada", "sam", "olga"},
     **{f"users:{act}": {"ada", "sam", "olga"} for act in ("another-person", *UserAct)},
+    "users:password": {"ada", "sam", "olga"},
+    "users:mail-password-link": {"ada", "sam", "olga"},
+    "users:end-sessions": {"ada", "sam", "olga"},
+    "users:reset-second-factor": {"ada", "sam", "olga"},
     "roles": ADMINISTRATORS,
-    "roles:copy": SERVER,
-    "roles:edit": SERVER,
-    "roles:delete": SERVER,
+    "roles:second-factor": {"ada"},
     "devices": ADMINISTRATORS,
     "legal_holds": EVERYWHERE,
     "ldap_servers": SERVER,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -442,6 +443,18 @@ def a_password_past_the_directory() -> None:
     note([Fact("user", mia.pk, mia.username)], action="password set", by=Actor("clerk"), at=NOON)
 
 
+def recovery_codes_alone() -> None:
+    second_factor(User.objects.get(username="mia"), Authenticator.Type.RECOVERY_CODES)
+
+
+def a_second_factor_past_the_trail() -> None:
+    second_factor(User.objects.get(username="mia"), Authenticator.Type.TOTP)
+
+
+def second_factor(owner: User, kind: str) -> None:
+    Authenticator.objects.create(user=owner, type=kind, data={})
+
+
 def stored_again(entry: StoredEntry) -> None:
     """Store an entry a second time, as if under another DN."""
     entry.pk, entry.dn, entry.dn_key = None, f"{entry.dn},dc=old", "0" * 64
@@ -559,6 +572,8 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I13.1": a_plan_that_was_overtaken_and_applied,
     "I13.2": a_limit_that_was_passed_in_silence,
     "I13.3": a_plan_that_its_author_approved,
+    "I14.1": recovery_codes_alone,
+    "I14.2": a_second_factor_past_the_trail,
     "S1": a_key_of_another_name,
     "S2": an_org_that_hangs_in_the_air,
     "S3": a_directory_service_that_does_not_exist,
