@@ -58,7 +58,7 @@ def _of_each(
             _reach(role, orgs, gained=gained),
             "plus" if gained else "minus",
             "wait" if _administrative(role) else "back" if gained else "plain",
-            under=", ".join(sorted(role.permissions)),
+            under=", ".join(sorted(frozenset(role.permissions) - PERSONAL)),
         )
 
 
