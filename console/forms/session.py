@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
+from django.contrib.auth.forms import SetPasswordForm
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from console.security.second_factors.passkeys import LONGEST
@@ -62,3 +66,12 @@ class ForgottenPasswordForm(forms.Form):
     """Whose password was forgotten."""
 
     username = SignInForm.base_fields["username"]
+
+
+class LocalPasswordForm(SetPasswordForm):  # type: ignore[type-arg]  # Django's class takes no argument
+    """A new local password, typed twice, which has to pass the rules for passwords."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.validators.append(MaxLengthValidator(SignInForm.LONGEST_PASSWORD))

@@ -1,4 +1,4 @@
-"""Presents a role's permissions as a grid: every key by area, held, implied or neither."""
+"""Presents a role's permissions as a grid: every key by area with what it allows, held, implied or neither."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.badges import Badge
+from console.elements.permission_words import SENTENCES, areas
 from orgs.permissions import Permission, holds
 
 GRANTED = Badge(_("held"), "check", "good")
 IMPLIED = Badge(_("implied"), "corner-down-right", "info")
 MISSING = Badge(_("no"), "minus", "quiet")
 
-_AREAS: tuple[tuple[str | Promise, tuple[str, ...]], ...] = (
-    (_("Everything"), ("admin",)),
-    (_("Users"), ("admin.user", "admin.alluser", "admin.account")),
-    (_("Devices"), ("admin.computer", "admin.allcomputer")),
-    (_("Orgs"), ("admin.org", "admin.allorg")),
-    (_("Plans"), ("admin.plan", "admin.allplan")),
-    (_("Restoring"), ("admin.restore", "admin.pushrestore", "admin.select")),
-    (_("Signing in"), ("admin.console", "admin.cpd", "admin.cpp", "admin.cps", "admin.cpw", "admin.spd")),
-    (_("Server"), ("admin.system", "admin.viewlogs", "admin.functional")),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One permission key, and whether the role holds it."""
+    """One permission key, what it allows, and whether the role holds it, itself or as a part of ``through``."""
 
     key: str
+    sentence: str | Promise
     badge: Badge
+    through: str = ""
+
+    @property
+    def granted(self) -> bool:
+        """Whether the role holds this very key."""
+        return self.badge is GRANTED
+
+    @property
+    def missing(self) -> bool:
+        """Whether the role does not hold it in any way."""
+        return self.badge is MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +47,12 @@ class Area:
 
 def grid(permissions: Collection[str]) -> list[Area]:
     """Return all permission keys by area."""
-    return [Area(name, tuple(Cell(key, _badge(key, permissions)) for key in _keys(roots))) for name, roots in _AREAS]
+    return [Area(name, tuple(_cell(key, permissions) for key in keys)) for name, keys in areas()]
 
 
-def _keys(roots: tuple[str, ...]) -> list[str]:
-    if roots == ("admin",):
-        return ["admin"]
-    return [key for key in Permission if any(key == root or key.startswith(f"{root}.") for root in roots)]
-
-
-def _badge(key: str, permissions: Collection[str]) -> Badge:
+def _cell(key: str, permissions: Collection[str]) -> Cell:
+    sentence = SENTENCES[Permission(key)]
     if key in permissions:
-        return GRANTED
-    return IMPLIED if holds(permissions, key) else MISSING
+        return Cell(key, sentence, GRANTED)
+    implying = [own for own in permissions if holds((own,), key)]
+    return Cell(key, sentence, IMPLIED, min(implying, key=len)) if implying else Cell(key, sentence, MISSING)

@@ -51,6 +51,11 @@ def within(actor: Holding, roles: Collection[tuple[str, frozenset[str]]], *, org
     return refused
 
 
+def of_the_console(permission: str) -> bool:
+    """Return whether a permission is for the console as a whole, which no org limits."""
+    return holds(_OF_THE_CONSOLE, permission)
+
+
 def depends_on_org(permissions: Iterable[str]) -> bool:
     """Return whether the reach of these permissions depends on the org of their holder."""
     keys = frozenset(permissions)
@@ -65,5 +70,5 @@ def _covers(holding: Holding, key: str, reach: str) -> bool:
 
 
 def _reach(holding: Holding, key: str) -> str:
-    unlimited = key == Permission.ADMIN or key.startswith("admin.all") or holds(_OF_THE_CONSOLE, key)
+    unlimited = key == Permission.ADMIN or key.startswith("admin.all") or of_the_console(key)
     return EVERYWHERE if unlimited or len(holding.org_path) <= _TOP_PATH_LENGTH else holding.org_path

@@ -23,6 +23,7 @@ from orgs.rules.inheritance import effective_settings
 class UserAct(StrEnum):
     """An act on a user; the value is the name of its page in ``users``."""
 
+    PREVIEW_SYNC = "preview-sync"
     MOVE = "move"
     REACTIVATE = "reactivate"
     UNBLOCK = "unblock"
@@ -113,6 +114,9 @@ def _out_of_use(facts: UserFacts) -> str:
 
 # In the order of the menu.
 _KINDS: dict[UserAct, ActKind] = {
+    UserAct.PREVIEW_SYNC: ActKind(
+        _("Preview sync"), "flask-conical", lambda facts: bool(servers_by_org().get(facts.user.org_id))
+    ),
     UserAct.MOVE: ActKind(_("Move…"), "arrow-right-left", _always),
     UserAct.REACTIVATE: ActKind(_("Reactivate…"), "rotate-ccw", lambda facts: not facts.user.active, _out_of_use),
     UserAct.UNBLOCK: ActKind(
@@ -147,7 +151,7 @@ _KINDS: dict[UserAct, ActKind] = {
     ),
 }
 # Acts with a button of their own; the others are in the menu.
-_BUTTONS = (UserAct.MOVE, UserAct.REACTIVATE, UserAct.UNBLOCK)
+_BUTTONS = (UserAct.PREVIEW_SYNC, UserAct.MOVE, UserAct.REACTIVATE, UserAct.UNBLOCK)
 
 
 @dataclass(frozen=True, slots=True)

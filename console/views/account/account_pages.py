@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.forms.local_passwords import LocalPasswordForm
+from console.forms.session import LocalPasswordForm
 from console.http.page_requests import render_page
 from console.presenters.accounts import account_card, session_rows
 from console.security import session_list

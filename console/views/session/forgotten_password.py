@@ -12,8 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from console.forms.local_passwords import LocalPasswordForm
-from console.forms.session import ForgottenPasswordForm
+from console.forms.session import ForgottenPasswordForm, LocalPasswordForm
 from console.security import account_mails, password_links, security_log, sign_in_throttle
 from console.security.client_address import client_address
 from orgs.actions.errors import Refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from console.views.roles.person_powers import person_powers
 from console.views.users import (
     account_access,
     user_add,
@@ -12,6 +13,7 @@ from console.views.users import (
     user_pages,
     user_role_changes,
     user_state_acts,
+    user_sync_preview,
     user_tabs,
     user_upload,
 )
@@ -27,6 +29,7 @@ urlpatterns = [
     path("upload/discard/", user_upload.discard, name="upload-discard"),
     path("<int:pk>/", user_tabs.user_detail, name="detail"),
     path("<int:pk>/roles/", user_tabs.user_roles, name="roles"),
+    path("<int:pk>/powers/", person_powers, name="powers"),
     path("<int:pk>/devices/", user_tabs.user_devices, name="devices"),
     path("<int:pk>/legal-holds/", user_tabs.user_holds, name="holds"),
     path("<int:pk>/history/", user_tabs.user_history, name="history"),
@@ -39,6 +42,7 @@ urlpatterns = [
     path("<int:pk>/cancel-deactivation/", user_state_acts.cancel_deactivation, name="cancel-deactivation"),
     path("<int:pk>/manage-locally/", user_state_acts.manage_locally, name="manage-locally"),
     path("<int:pk>/follow-directory/", user_state_acts.follow_directory, name="follow-directory"),
+    path("<int:pk>/preview-sync/", user_sync_preview.preview_sync, name="preview-sync"),
     path("<int:pk>/edit/", user_edit.edit, name="edit"),
     path("<int:pk>/move/", user_moves.move, name="move"),
     path("<int:pk>/change-roles/", user_role_changes.change_roles, name="change-roles"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.models import LdapServer
@@ -14,10 +14,10 @@ from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.plan import directory_view, last_known_branches
+from directory.sync.plan.decision_context import DecisionContext
 from directory.sync.read.read_result import ReadResult
-from directory.sync.run_context import RunContext
 from directory.sync.run_interruptions import SyncStopped
-from directory.values.ldap import Entry, MissingUser
+from directory.values.ldap import AbsenceCheckResult, Entry, MissingUser
 from directory.values.plan import LookupResult, Presence, StoredUser
 from directory.values.scripts import SCRIPTS, ScriptError, Verdict
 
@@ -32,16 +32,32 @@ NOT_CONFIRMED = "asked again, it did not confirm that they are gone"
 ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"
 
 
+class AbsenceSearch(Protocol):
+    """Searches one server for missing users."""
+
+    def look_for(self, missing_users: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
+        """Return the result for each user, by user id."""
+
+
 class Confirmation:
     """The confirmation of one run's changes. Sandboxes and connections are opened at their first use."""
 
-    def __init__(self, context: RunContext, read: ReadResult, directory: directory_view.DirectoryView) -> None:
+    def __init__(
+        self,
+        context: DecisionContext,
+        read: ReadResult,
+        directory: directory_view.DirectoryView,
+        *,
+        absence_check_on: Callable[[LdapServer], AbsenceSearch] | None = None,
+    ) -> None:
+        """Take the run's parts; ``absence_check_on`` replaces the absence check on a server."""
         self._context = context
+        self._absence_check_on = absence_check_on or self._opened_absence_check
         self._servers = read.servers
         self._directory = directory
         self._open = ExitStack()
         self._sandboxes: dict[int, Sandbox] = {}
-        self._absence_checks: dict[int, AbsenceCheck] = {}
+        self._absence_checks: dict[int, AbsenceSearch] = {}
         # By server id, the users who certainly are not there, and those whom the reading should have found.
         self.proven_absent: dict[int, set[int]] = {}
         self.overlooked: dict[int, set[int]] = {}
@@ -119,19 +135,20 @@ class Confirmation:
                         sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))
         return sure
 
-    def _absence_check(self, server: LdapServer) -> AbsenceCheck:
+    def _absence_check(self, server: LdapServer) -> AbsenceSearch:
         if server.pk not in self._absence_checks:
-            check = AbsenceCheck(
-                server.connection_at(self._context.lease.clock()),
-                server.mapping,
-                neighbours=last_known_branches.Neighbours(server.pk).of,
-                lost=lambda: last_known_branches.lost(server.pk),
-                stay=lambda: self._context.lease.stay(
-                    phase="asking again", done=0, extra_timeout=_extra_timeout(server)
-                ),
-            )
-            self._absence_checks[server.pk] = self._open.enter_context(check)
+            self._absence_checks[server.pk] = self._absence_check_on(server)
         return self._absence_checks[server.pk]
+
+    def _opened_absence_check(self, server: LdapServer) -> AbsenceSearch:
+        check = AbsenceCheck(
+            server.connection_at(self._context.lease.clock()),
+            server.mapping,
+            neighbours=last_known_branches.Neighbours(server.pk).of,
+            lost=lambda: last_known_branches.lost(server.pk),
+            stay=lambda: self._context.lease.stay(phase="asking again", done=0, extra_timeout=_extra_timeout(server)),
+        )
+        return self._open.enter_context(check)
 
     def _slices(self, users: list[int], *, extra_timeout: int) -> Iterator[list[int]]:
         for start in range(0, len(users), SLICE):

@@ -77,12 +77,10 @@ class DirectoryView:
         noted = known_ids.of(users)
         # A complete reading has dropped the entries that it did not find, so all stored entries of its server were
         # found. The entries of a server that broke off only show that it has an immutable id of a user.
-        stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[Key, list[ClaimingEntry]] = {}
         by_name: set[int] = set()
-        # As text: nearly all verdicts are equal to one of a few, so each text is parsed once.
-        for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
-            entry = ClaimingEntry(*row)
+        for claiming in self._claiming_entries(users):
+            entry = claiming
             if entry.matched_by != MatchedBy.ID:
                 if entry.is_of(noted.get(entry.user_id, NOTHING)):
                     entry = entry._replace(matched_by=MatchedBy.ID)
@@ -94,6 +92,13 @@ class DirectoryView:
             pk: self._lookup_result(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
             for pk, servers in users.items()
         }
+
+    def _claiming_entries(self, users: Collection[int]) -> Iterable[ClaimingEntry]:
+        """Yield the entries of these users on all servers of the run."""
+        stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
+        # As text: nearly all verdicts are equal to one of a few, so each text is parsed once.
+        for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
+            yield ClaimingEntry(*row)
 
     def is_duplicate_username(self, server_id: int, key: str) -> bool:
         """Return whether two entries on one server, which was read to its end, carry this folded username.

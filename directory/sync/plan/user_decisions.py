@@ -9,11 +9,11 @@ from directory import found_elsewhere
 from directory.sync import run_stopwatch
 from directory.sync.plan import absence_grace, stored_users
 from directory.sync.plan.confirmation import Confirmation
+from directory.sync.plan.decision_context import DecisionContext
 from directory.sync.plan.directory_view import DirectoryView
 from directory.sync.plan.rules import absence, decision_table, group_paths
 from directory.sync.plan.taken_usernames import TakenUsernames
 from directory.sync.read.read_result import ReadResult
-from directory.sync.run_context import RunContext
 from directory.values.plan import Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.text import fold
 
@@ -26,7 +26,7 @@ class UserDecisions:
 
     def __init__(
         self,
-        context: RunContext,
+        context: DecisionContext,
         read: ReadResult,
         plan_context: PlanContext,
         directory: DirectoryView,

@@ -1,0 +1,1 @@
+"""Previews what a sync would do to one user, by what the directory holds now."""
