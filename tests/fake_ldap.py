@@ -143,7 +143,7 @@ class FakeDirectory:
             self.requests.append("bind")
             _, (_, name), (_, password) = list(_parts(body))[:3]
             self.passwords.append(password)
-            of_person = any(dn.encode() == name for dn, _ in self.entries)
+            of_person = any(dn.encode(errors="surrogateescape") == name for dn, _ in self.entries)
             answer = self.person_result if self.person_result and of_person else self.bind_result
             _send(client, number, BIND_DONE, result(*answer))
         elif operation == EXTENDED:

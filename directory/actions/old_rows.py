@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from directory import retention
 from directory.models import Alert, Mail, Run, RunChange, RunRepeat
@@ -105,10 +105,14 @@ def _audit_parts(before: datetime) -> Steps:
         yield {"audit_entries": len(ids)}
 
 
+# Passwords that users did not set by themselves: such a password is as safe as the one before.
+_FROM_OTHERS = Q(actor_id__isnull=True) | ~Q(actor_id=F("object_id")) | Q(after__has_key="mailed_link")
+
+
 def _first_needed(objects: Collection[tuple[str, int]], needed: Q) -> dict[tuple[str, int], int]:
     """Return the first entry about each of these objects that a promotion or an approval may need; most objects have none.
 
-    A promotion needs the entry that shows who set a local password. An approval needs the ``needed`` entries: they show
+    A promotion needs the entry that shows who set a local password, before the user did. An approval needs the ``needed`` entries: they show
     who had a part in the plan.
     """
     found: dict[tuple[str, int], int] = {}
@@ -119,7 +123,10 @@ def _first_needed(objects: Collection[tuple[str, int]], needed: Q) -> dict[tuple
         for_plans = about.filter(needed).order_by().values_list("object_id")
         found |= {(kind, object_id): pk for object_id, pk in for_plans.annotate(first=Min("pk"))}
         given = about.that_gave_passwords().filter(object_id__in=with_a_password().values("pk")).order_by()
-        for object_id, pk in given.values_list("object_id").annotate(last=Max("pk")):
+        for object_id, last, from_others in given.values_list("object_id").annotate(
+            last=Max("pk"), from_others=Max("pk", filter=_FROM_OTHERS)
+        ):
+            pk = from_others or last
             found[kind, object_id] = min(pk, found.get((kind, object_id), pk))
     return found
 

@@ -262,6 +262,7 @@ class TestSomebodyWhoseRoleIsGivenMore:
     def test_keeps_the_password_that_they_or_a_sysadmin_have_set(
         self, holder: User, clerk: Role, eve: User, left: Org
     ) -> None:
+        local_passwords.set_password(user=holder, password=MINE, by=person(eve), at=NOW)
         local_passwords.set_password(user=holder, password=MINE, by=person(holder), at=NOW)
         other = make_user("other", org=left, roles=["Clerk"])
         local_passwords.set_password(user=other, password=MINE, by=person(eve), at=NOW)

@@ -64,7 +64,7 @@ ANSWERS: dict[str, tuple[int, MakeRequest]] = {
     "a picture": (200, lambda world, _: Client().get("/static/favicon.svg")),
     "a file of the data fixes": (200, lambda world, _: Client().get("/static/admin/css/base.css")),
     "the data fixes": (200, lambda world, _: world.client(SYSADMIN).get("/data-fixes/")),
-    "a data fix": (200, lambda world, _: world.client(SYSADMIN).get("/data-fixes/orgs/user/add/")),
+    "a data fix": (200, lambda world, _: world.client(SYSADMIN).get("/data-fixes/orgs/org/add/")),
     "an address that is not there": (404, lambda world, _: Client().get("/wp-login.php")),
     "a static file that is not there": (404, lambda world, _: Client().get("/static/nothing.js")),
     "an object of another company": (
@@ -409,7 +409,7 @@ def test_a_body_of_another_kind_is_no_form(world: World, content_type: str) -> N
         attempt.answer(response, 200, 400)
         assert "session" not in response.cookies
         client = world.client(SYSADMIN)
-        for address in ("/settings/security/ldap/add/", "/data-fixes/orgs/user/add/"):
+        for address in ("/settings/security/ldap/add/", "/data-fixes/orgs/org/add/"):
             attempt.answer(client.generic("POST", address, given, content_type), 200, 400)
 
 

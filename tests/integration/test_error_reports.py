@@ -136,7 +136,7 @@ class TestAnErrorInAView:
     @pytest.mark.parametrize("field", ["username", "password"])
     def test_that_signs_in(self, field: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
         client = Client(raise_request_exception=False)
-        monkeypatch.setattr("console.views.session.sign_in.authenticate", break_down)
+        monkeypatch.setattr("console.views.session.proofs.authenticate", break_down)
         with reports() as written:
             answer = client.post(reverse("session:sign-in"), {"username": "ada", "password": "x", field: SECRET})
         is_silent(written, caplog, answer.content)
@@ -144,7 +144,7 @@ class TestAnErrorInAView:
     def test_that_asks_for_the_password_again(
         self, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("console.views.session.sign_in.authenticate", break_down)
+        monkeypatch.setattr("console.views.session.proofs.authenticate", break_down)
         with reports() as written:
             answer = client.post(reverse("session:confirm"), {"password": SECRET})
         is_silent(written, caplog, answer.content)
@@ -158,7 +158,7 @@ class TestAnErrorInAView:
         is_silent(written, caplog, answer.content)
 
     @pytest.mark.parametrize(
-        "broken", ["directory.actions.user_uploads.preview", "directory.provisioning.csv_file.validate_password"]
+        "broken", ["directory.actions.user_uploads.preview", "directory.provisioning.person_values.validate_password"]
     )
     def test_that_takes_a_file_with_passwords(
         self, broken: str, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -174,10 +174,13 @@ def of_move(org: Org, parent: Org, viewer: User) -> Preview:
         facts.append(_("Other default roles in %(orgs)s: %(roles)s.") % {"orgs": listed(others), "roles": roles})
     days = [pk for pk in moved if before[pk].archive_retention_days != after[pk].archive_retention_days]
     if others := sorted(after[pk].name for pk in days):
-        text = _(
-            "Archives of %(orgs)s that go into cold storage later stay for %(days)d days; those that are there keep their dates."
+        kept = after[days[0]].archive_retention_days
+        text = ngettext(
+            "Archives of %(orgs)s that go into cold storage later stay for %(days)d day; those that are there keep their dates.",
+            "Archives of %(orgs)s that go into cold storage later stay for %(days)d days; those that are there keep their dates.",
+            kept,
         )
-        facts.append(text % {"orgs": listed(others), "days": after[days[0]].archive_retention_days})
+        facts.append(text % {"orgs": listed(others), "days": kept})
     if not scope.effects and not facts:
         facts.append(_("What it inherits stays the same."))
     return Preview([*effects, *scope.effects], _("Users"), warnings=scope.warnings, facts=facts)

@@ -109,7 +109,6 @@ def test_every_module_that_a_decision_passes_through_is_in_the_fingerprint_of_de
         "rules.rename_chains",
         "directory_view",
         "stored_users",
-        "user_decisions",
         "absence_grace",
     ],
 )
