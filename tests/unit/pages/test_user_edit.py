@@ -1,4 +1,4 @@
-"""The form that edits a user: what LDAP owns is read-only, and the second of two editors is told."""
+"""The form that edits a user: what LDAP owns is read-only, and the second of two editors sees what is stored."""
 
 from __future__ import annotations
 
