@@ -22,6 +22,8 @@ from tests.attacks.hostile import ACTIVE, ORG_NAME, ROLE_NAME, Hostile
 from tests.catalogue import Row, noted
 
 LIMITS = SandboxLimits(cpu_seconds_per_entry=0.25, memory_bytes=200 << 20)
+# What ends by itself must end so on a busy machine too, where the same work takes more computing time.
+PATIENT = replace(LIMITS, cpu_seconds_per_entry=10)
 TRIGGER = 33
 ENTRIES = [
     Entry(f"cn={n},ou=People", {"n": (str(n),), "mail": ("a@example.com",), "list": ("b", "a")}) for n in range(60)
@@ -41,8 +43,8 @@ def scripts(first: str = "", slot: Script[Any] = ACTIVE) -> Scripts:
     return Scripts(active, org_name, role_name)
 
 
-def evaluated(source_scripts: Scripts) -> list[Verdict]:
-    with Sandbox(source_scripts, (), LIMITS) as sandbox:
+def evaluated(source_scripts: Scripts, limits: SandboxLimits = PATIENT) -> list[Verdict]:
+    with Sandbox(source_scripts, (), limits) as sandbox:
         return sandbox.evaluate(ENTRIES)
 
 
@@ -137,7 +139,7 @@ def test_others_do_not_notice(hostile: Hostile, slot: Script[Any], host: Host) -
     ) as row:
         first = f"if (entry.n == {TRIGGER}) {{\n{host.aimed(hostile.body)}\n}}\n"
 
-        verdicts = evaluated(scripts(first, slot))
+        verdicts = evaluated(scripts(first, slot), LIMITS if "used more than" in hostile.error else PATIENT)
 
         note(row, verdicts, expected_of(hostile, slot, verdicts), host)
 

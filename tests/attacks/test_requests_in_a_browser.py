@@ -20,7 +20,7 @@ from tests.attacks.attempts import attack
 from tests.browser.conftest import FLAGS
 from tests.makers import NOW, PASSWORD, make_alert, make_device, make_sysadmin, make_user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180), pytest.mark.whole]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.whole]
 
 MARKUP = """<img src=x onerror="window.hurt=1"><script>window.hurt=1</script><svg onload="window.hurt=1">"""
 

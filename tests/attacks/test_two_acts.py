@@ -253,7 +253,6 @@ def _forms(response: Any) -> list[Any]:
     return [form for form in found if form is not None and hasattr(form, "fields")]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "caller",
     [

@@ -171,7 +171,6 @@ class TestAFileThatOnlyLooksBad:
         assert response.status_code == 302
 
     @pytest.mark.whole
-    @pytest.mark.timeout(600)
     def test_may_have_fifty_thousand_rows(self, olga: Client, left: Org) -> None:
         before = snapshot()
         expected = "a preview in pages, then 50,000 users"

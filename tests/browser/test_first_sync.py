@@ -15,7 +15,7 @@ from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, again, device, org, user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 PASSWORD = "correct horse battery staple"
 
 

@@ -16,7 +16,7 @@ from directory.models import LdapServer
 from tests.directories import Authority
 from tests.makers import PASSWORD, make_server, make_sysadmin
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 from directory.models import Alert, AlertKind
 from tests.makers import NOW, PASSWORD, make_sysadmin, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 SENTENCE = "Directory sync held back. Kestrel College: 3 of 3 holders of the role All Org Manager would lose it."
 
 

@@ -11,7 +11,7 @@ from directory.models import RunChange
 from orgs.models import Org
 from tests.makers import PASSWORD, make_org, make_run, make_server, make_sysadmin, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from orgs.models import Role, User
 from tests.makers import PASSWORD, make_org, make_role, make_sysadmin, make_user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from orgs.rules.actors import SYSTEM
 from tests.makers import NOW, PASSWORD, make_sysadmin
 from tests.second_factors import code_now, make_code_app
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+pytestmark = [pytest.mark.usefixtures("transactional_db"), pytest.mark.once]
 
 
 @pytest.fixture

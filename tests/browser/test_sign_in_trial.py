@@ -14,7 +14,7 @@ from tests.directories import Directory
 from tests.makers import PASSWORD, make_sysadmin
 from tests.sign_ins import PEOPLE, asks, password_of, people_ldif
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.browser.test_first_sync import PASSWORD, sean, sign_in
 from tests.integration.employer import Employer
 from tests.worlds import again, simulate_and_sync
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 __all__ = ["sean"]
 
 

@@ -12,8 +12,9 @@ from pytest_django.live_server_helper import LiveServer
 from orgs.models import CreatedBy, User
 from tests.makers import PASSWORD, make_org, make_sysadmin
 
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
-@pytest.mark.usefixtures("transactional_db")
+
 def test_a_file_is_refused_then_previewed_then_its_users_are_created(
     page: Page, live_server: LiveServer, tmp_path: Path
 ) -> None:

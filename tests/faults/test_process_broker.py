@@ -27,7 +27,7 @@ from tests.faults.processes import Process, wait_for
 from tests.makers import make_sysadmin, signed_in
 from tests.server_process import free_port
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
 
 

@@ -21,7 +21,7 @@ from tests.catalogue import noted
 from tests.faults import stages
 from tests.faults.process_world import Scene
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 ADA = Actor(label="ada", user_id=1)
 # What a run may do to people, and nothing of the server's own rows.
 PEOPLE = ("orgs.User", "orgs.RoleGrant", "orgs.Device", "orgs.Archive", "directory.RunChange")

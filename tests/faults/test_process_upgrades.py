@@ -17,7 +17,7 @@ from orgs.rules.actors import Actor
 from tests.catalogue import noted
 from tests.faults.process_world import Scene, active_users
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
 
 

@@ -23,8 +23,6 @@ TIMEOUT = 60.0
 # serve starts with its data folder on its own file system, so that only what it writes meets the end of it.
 SPACE = "300m"
 
-pytestmark = pytest.mark.timeout(240)
-
 
 def wait_for(what: Callable[[], object], what_for: str, *, seconds: float = TIMEOUT) -> None:
     ends = time.monotonic() + seconds

@@ -246,7 +246,6 @@ def meetings() -> list[tuple[str, str, str]]:
     return found
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(4))
 def test_of_which_one_comes_while_the_other_is_in_its_transaction(part: int) -> None:
     user("root", roles=["SYSADMIN"])
@@ -260,7 +259,6 @@ def test_of_which_one_comes_while_the_other_is_in_its_transaction(part: int) -> 
     assert broken() == []
 
 
-@pytest.mark.timeout(600)
 def test_that_begin_at_the_same_moment() -> None:
     user("root", roles=["SYSADMIN"])
     pair = Pair()

@@ -31,8 +31,6 @@ ROOT = Path(__file__).parents[2]
 ENTRIES, EXPORTS = 87_000, 8
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
-pytestmark = pytest.mark.timeout(240)
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:

@@ -26,8 +26,6 @@ from tests.server_process import free_port
 ROOT = Path(__file__).parents[2]
 PAGE = "/sign-in/"
 
-pytestmark = pytest.mark.timeout(240)
-
 
 class Web:
     """The web server as ``manage.py serve`` starts it, on an empty console."""
