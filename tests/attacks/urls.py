@@ -14,6 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.admin import EDITABLE, data_fixes
 from orgs.permissions import Permission
+from tests.attacks.address_table import NEEDED
 from tests.attacks.world import MANAGER, ORG_ADMIN, PLAIN, SERVER_ADMIN, SYSADMIN, World
 
 # Who gets in where a view names this permission; written down once more, so that a looser rule is noticed.
@@ -29,26 +30,6 @@ ADMITTED: dict[Permission, frozenset[str]] = {
     Permission.ALL_USER_READ: frozenset({MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.SYSTEM: frozenset({SERVER_ADMIN, SYSADMIN}),
     Permission.ADMIN: frozenset({SYSADMIN}),
-}
-# The least that the views of an area, or one of them, want.
-NEEDED: dict[str, Permission] = {
-    "dashboard": Permission.CONSOLE_LOGIN,
-    "session": Permission.CONSOLE_LOGIN,
-    "account": Permission.CONSOLE_LOGIN,
-    "users": Permission.USER_READ,
-    "orgs": Permission.ORG_READ,
-    "roles": Permission.USER_READ,
-    "roles:second-factor": Permission.ADMIN,
-    "devices": Permission.COMPUTER_READ,
-    "legal_holds": Permission.ALL_USER_READ,
-    "ldap_servers": Permission.SYSTEM,
-    "ldap_servers:found-elsewhere": Permission.ADMIN,
-    "runs": Permission.SYSTEM,
-    "runs:undo": Permission.ADMIN,
-    "alerts": Permission.SYSTEM,
-    "notifications": Permission.SYSTEM,
-    "audit": Permission.SYSTEM,
-    "status": Permission.SYSTEM,
 }
 # Some runs want more than their page: a plan that passed limits is for a SYSADMIN only.
 DECIDED_BY_THE_RUN = {"runs:apply", "runs:discard"}
@@ -97,8 +78,8 @@ class Page:
 
     @property
     def needed(self) -> Permission:
-        """What the view has to want at least; KeyError names an area that the table above does not know."""
-        return NEEDED.get(self.name) or NEEDED[self.area]
+        """What the view has to want; KeyError names an address that the table does not know."""
+        return NEEDED[self.name]
 
     @property
     def admitted(self) -> frozenset[str]:
