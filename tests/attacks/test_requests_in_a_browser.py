@@ -280,7 +280,7 @@ class TestAfterSigningOut:
         ) as attempt:
             signed.goto(f"{live_server.url}/users/")
             expect(signed.locator("body")).to_contain_text("secret.person")
-            signed.get_by_role("button", name="ada").click()
+            signed.get_by_text("ada", exact=True).first.click()
             signed.get_by_role("button", name="Sign out").click()
             expect(signed.get_by_role("heading", level=1)).to_have_text("Sign in")
             signed.go_back()

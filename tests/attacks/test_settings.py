@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from console.forms.ldap_servers import LdapServerForm
+from directory.models import LdapServer
 from tests.attacks.bad_settings import BAD, COMMAND, FILES, PAGE, TEST, Bad
 from tests.attacks.ldap_pages import Ear, alert_of, applied, on_the_page
 from tests.attacks.ldap_world import READER, SECRET, corp, saved_by_page, tried, unchanged
@@ -42,9 +42,10 @@ def client(db: None) -> Client:
     return signed_in(make_sysadmin())
 
 
-def server_label(field: str) -> str:
+def label_of(client: Client, server: LdapServer, field: str) -> str:
     """Return how the form calls a field."""
-    return str(LdapServerForm.base_fields[field].label)
+    form = client.get(reverse("ldap_servers:edit", args=[server.pk])).context["form"]
+    return str(form.fields[field].label)
 
 
 CASES = [pytest.param(bad, id=bad.name, marks=() if bad.fast else pytest.mark.whole) for bad in BAD]
@@ -76,7 +77,7 @@ class TestABadSetting:
                 assert bad.ways[0] != PAGE or bad.problem in messages[-1]
             if TEST in bad.ways:
                 alert = alert_of(tried(client, server, bad.values))
-                assert f"{server_label(bad.key)}: " in alert or "Enter the bind password" in alert
+                assert f"{label_of(client, server, bad.key)}: " in alert or "Enter the bind password" in alert
             assert (home.connections, home.received) == (0, b"")
             unchanged(row, before, next(filter(None, messages)))
 
