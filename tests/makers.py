@@ -11,10 +11,11 @@ from django.test import Client
 from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
 from directory.values.plan import Action, Outcome
 from orgs.actions import legal_holds, orgs, roles
+from orgs.actions.matters import policies
 from orgs.actions.users import user_creation
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
-from orgs.models import Archive, CreatedBy, Device, Matter, Org, Role, User
+from orgs.models import Archive, CreatedBy, Device, Matter, Org, PreservationPolicy, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
 from orgs.rules.actors import SYSTEM
 
@@ -93,9 +94,15 @@ def make_device(user: User, name: str = "laptop", *, size_bytes: int = 5_000_000
 
 def make_matter(name: str = "Inquiry", *custodians: User) -> Matter:
     """Open a matter that holds these users."""
-    matter = legal_holds.open_matter(name=name, policy="Keep all", by=SYSTEM, at=NOW)
+    matter = legal_holds.open_matter(name=name, policy=make_policy(), by=SYSTEM, at=NOW)
     legal_holds.add_custodians(matter=matter, user_ids=[user.pk for user in custodians], by=SYSTEM, at=NOW)
     return matter
+
+
+def make_policy(name: str = "Keep all", org: Org | None = None) -> PreservationPolicy:
+    """Return the preservation policy of this name, a new one if there is none."""
+    found = PreservationPolicy.objects.filter(name=name, org=org).first()
+    return found or policies.add(name=name, kept="Everything.", org=org, by=SYSTEM, at=NOW)
 
 
 def make_server(name: str = "Headquarters", **values: Any) -> LdapServer:

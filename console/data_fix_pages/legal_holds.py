@@ -32,16 +32,16 @@ class MatterAdmin(ActingAdmin):
 
     list_display = ("name", "policy", "opened_at", "closed_at")
     search_fields = ("name", "policy")
-    fields = ("name", "policy", "notes")
+    fields = ("name", "reference", "preservation_policy", "org", "notes")
     actions = ("close",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Make every field of a stored object read-only."""
-        return () if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
+        return () if obj is None else (*self.fields, "policy", "opened_at", "closed_at")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Show the dates of a stored matter."""
-        return self.fields if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
+        return self.fields if obj is None else (*self.fields, "policy", "opened_at", "closed_at")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Open a matter through the action."""
@@ -49,7 +49,13 @@ class MatterAdmin(ActingAdmin):
             return
         given = form.cleaned_data
         matter = legal_holds.open_matter(
-            name=given["name"], policy=given["policy"], notes=given["notes"], by=by(request), at=timezone.now()
+            name=given["name"],
+            reference=given["reference"],
+            policy=given["preservation_policy"],
+            org=given["org"],
+            notes=given["notes"],
+            by=by(request),
+            at=timezone.now(),
         )
         obj.pk = matter.pk
 

@@ -14,6 +14,7 @@ from directory.demo.people import AGENCIES, BASE_ROLES, SEED, SUFFIX, UNKNOWN_AG
 from directory.models import LdapServer
 from orgs.actions import legal_holds
 from orgs.actions import orgs as org_actions
+from orgs.actions.matters import policies
 from orgs.actions.users import blocking, deactivation, user_creation
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
@@ -122,12 +123,19 @@ def _devices(made: Sequence[User], at: datetime) -> None:
 
 
 def _hold(made: Sequence[User], leavers: Sequence[int], at: datetime) -> None:
+    everything = policies.add(
+        name="Everything from 2012 on",
+        kept="All files of the custodians' devices, whatever their type, in every version since 2012.",
+        by=SYSTEM,
+        at=at,
+    )
+    email = policies.add(name="Email only", kept="The mail folders of the custodians' devices.", by=SYSTEM, at=at)
     matter = legal_holds.open_matter(
-        name="Harbour Street lease dispute", policy="Everything from 2012 on", by=SYSTEM, at=at
+        name="Harbour Street lease dispute", policy=everything, reference="HS-2291", by=SYSTEM, at=at
     )
     others = [user.pk for user in made if user.pk not in leavers][60:120:12]
     legal_holds.add_custodians(matter=matter, user_ids=[*leavers, *others], by=SYSTEM, at=at)
-    closed = legal_holds.open_matter(name="Audit of 2013", policy="Email only", by=SYSTEM, at=at - timedelta(days=300))
+    closed = legal_holds.open_matter(name="Audit of 2013", policy=email, by=SYSTEM, at=at - timedelta(days=300))
     legal_holds.add_custodians(matter=closed, user_ids=others[:2], by=SYSTEM, at=at - timedelta(days=300))
     legal_holds.close_matter(matter=closed, by=SYSTEM, at=at - timedelta(days=30))
 

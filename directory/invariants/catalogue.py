@@ -6,6 +6,7 @@ from directory.invariants import (
     applied_plans,
     audit_trail,
     database_integrity,
+    matters,
     powers,
     readings,
     run_lifecycle,
@@ -145,6 +146,8 @@ RULES = (
         "Delete the row of recovery codes: it counts for nothing.",
     ),
     Rule("I14.2", "Second factors are as the audit trail says", second_factors.as_the_trail_has_them, _BY_HAND),
+    Rule("I15.1", "The events of matters say who is held", matters.events, _BY_HAND),
+    Rule("I15.2", "Matters have the name of their policy", matters.policies, "Save the policy again on its page."),
     Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."
     ),

@@ -4,7 +4,9 @@ from orgs.models.archives import Archive, ArchiveState
 from orgs.models.audit import AuditEntry
 from orgs.models.devices import Device
 from orgs.models.legal_holds import Custodian, Matter
+from orgs.models.matter_events import MatterEvent, MatterEventKind
 from orgs.models.orgs import DirectoryService, Org
+from orgs.models.preservation_policies import PreservationPolicy
 from orgs.models.roles import Role
 from orgs.models.users import CreatedBy, RoleGrant, SetBy, User
 
@@ -17,7 +19,10 @@ __all__ = [
     "Device",
     "DirectoryService",
     "Matter",
+    "MatterEvent",
+    "MatterEventKind",
     "Org",
+    "PreservationPolicy",
     "Role",
     "RoleGrant",
     "SetBy",

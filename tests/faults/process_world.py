@@ -62,7 +62,7 @@ def populate(directory: Directory, count: int) -> None:
     )
     devices = Device.objects.bulk_create([Device(user=user, name="laptop") for user in made[::3]])
     Archive.objects.bulk_create([Archive(device=device, size_bytes=10**9) for device in devices])
-    matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=SYSTEM, at=NOON)
+    matter = legal_holds.open_matter(name="Inquiry", by=SYSTEM, at=NOON)
     legal_holds.add_custodians(matter=matter, user_ids=[user.pk for user in made[::10]], by=SYSTEM, at=NOON)
     scripts = {"active_script": ACTIVE, "org_name_script": ORG_NAME, "role_name_script": ROLE_NAME}
     ldap_server(directory.url, search_filter="(objectClass=inetOrgPerson)", page_size=200, **scripts, **NO_LIMITS)

@@ -364,7 +364,7 @@ class TestDeactivating:
 
 def test_a_hold_that_waited_for_a_deactivation_began_after_it() -> None:
     sean = user("sean")
-    matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=ADA, at=NOON)
+    matter = legal_holds.open_matter(name="Inquiry", by=ADA, at=NOON)
     deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON + timedelta(seconds=1))
 
     # Asked for first, but the other one had the user by then.

@@ -64,7 +64,7 @@ def remove(at: datetime) -> dict[str, int]:
 
 
 def hold(name: str) -> Matter:
-    matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=SYSTEM, at=NOON)
+    matter = legal_holds.open_matter(name="Inquiry", by=SYSTEM, at=NOON)
     legal_holds.add_custodians(matter=matter, user_ids=[User.objects.get(username=name).pk], by=SYSTEM, at=NOON)
     return matter
 

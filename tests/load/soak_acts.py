@@ -102,7 +102,7 @@ def _upload(_: list[int], chance: random.Random) -> None:
 def _hold(ids: list[int], _: random.Random) -> None:
     matter = Matter.objects.filter(closed_at=None).first()
     if matter is None:
-        matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=ADA, at=timezone.now())
+        matter = legal_holds.open_matter(name="Inquiry", by=ADA, at=timezone.now())
     legal_holds.add_custodians(matter=matter, user_ids=ids, by=ADA, at=timezone.now())
 
 

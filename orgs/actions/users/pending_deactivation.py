@@ -8,8 +8,9 @@ from datetime import datetime
 from django.db import transaction
 
 from orgs.actions import locks
+from orgs.actions.matters.matter_events import note_in_open_matters
 from orgs.actions.users.user_rows import note_all, pick, take_over
-from orgs.models import SetBy, User
+from orgs.models import MatterEventKind, SetBy, User
 from orgs.rules.actors import Actor
 
 
@@ -21,6 +22,7 @@ def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozen
     changed = pick(user_ids, pending=False, active=True)
     User.objects.filter(pk__among=changed).update(pending=True, pending_by=by.set_by, pending_at=at)
     note_all(changed, "deactivation pending", by=by, at=at, before={"pending": False}, after={"pending": True})
+    note_in_open_matters(MatterEventKind.BLOCKED, changed, by=by, at=at)
     return frozenset(changed)
 
 
@@ -31,4 +33,5 @@ def clear_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> froz
     changed = pick(user_ids, pending=True)
     User.objects.filter(pk__among=changed).update(pending=False, pending_by=SetBy.NOBODY, pending_at=None)
     note_all(changed, "pending deactivation cleared", by=by, at=at, before={"pending": True}, after={"pending": False})
+    note_in_open_matters(MatterEventKind.CANCELLED, changed, by=by, at=at)
     return frozenset(changed)

@@ -13,6 +13,7 @@ from django.db.models import Model
 
 from directory.models import LdapServer, Match
 from orgs.actions import legal_holds, orgs
+from orgs.actions.matters import policies
 from orgs.models import (
     Archive,
     ArchiveState,
@@ -177,8 +178,9 @@ def _archive(device: Device) -> Archive:
 
 def _matters(first: int, last: int, users: list[User]) -> None:
     """Open a matter for every five hundred users, and close every other one."""
+    policy = policies.add(name=f"Keep all of {first}", by=SYSTEM, at=NOW)
     for number in range(first // USERS_PER_MATTER, last // USERS_PER_MATTER):
-        matter = legal_holds.open_matter(name=f"Matter {number}", policy="Keep all", by=SYSTEM, at=NOW)
+        matter = legal_holds.open_matter(name=f"Matter {number}", policy=policy, by=SYSTEM, at=NOW)
         start = number * USERS_PER_MATTER - first
         held = [user.pk for user in users[start : start + CUSTODIANS_PER_MATTER]]
         legal_holds.add_custodians(matter=matter, user_ids=held, by=SYSTEM, at=NOW)

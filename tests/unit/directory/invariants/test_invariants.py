@@ -37,6 +37,8 @@ from directory.values import distinguished_names
 from directory.values.plan import Cause, Outcome
 from orgs.actions import archives, devices, legal_holds, orgs
 from orgs.actions.audit import Fact, note
+from orgs.actions.matters import policies
+from orgs.actions.matters.matter_events import note_users
 from orgs.actions.users import local_passwords
 from orgs.models import (
     Archive,
@@ -45,6 +47,8 @@ from orgs.models import (
     Custodian,
     Device,
     Matter,
+    MatterEvent,
+    MatterEventKind,
     Org,
     Role,
     RoleGrant,
@@ -208,7 +212,9 @@ def an_archive_expired_past_the_audit_trail() -> None:
 
 
 def a_hold_past_the_audit_trail() -> None:
-    Custodian.objects.create(matter=Matter.objects.get(), user=only(username="mia"), added_at=NOON)
+    matter, mia = Matter.objects.get(), only(username="mia")
+    Custodian.objects.create(matter=matter, user=mia, added_at=NOON)
+    note_users(matter.pk, MatterEventKind.ADDED, [mia.pk], by=SYSTEM, at=NOON)
 
 
 def a_change_other_than_planned() -> None:
@@ -290,6 +296,7 @@ def a_pending_deactivation_that_waits_for_nothing() -> None:
     at = held.added_at + timedelta(days=1)
     Custodian.objects.filter(pk=held.pk).update(released_at=at)
     note([Fact("user", held.user_id, "eve")], action="released from legal hold", by=SYSTEM, at=at)
+    note_users(held.matter_id, MatterEventKind.RELEASED, [held.user_id], by=SYSTEM, at=at)
 
 
 def a_live_archive_of_somebody_deactivated() -> None:
@@ -338,6 +345,17 @@ def a_closed_matter_that_holds_somebody() -> None:
     held = only(username="root").pk
     Custodian.objects.create(matter=matter, user_id=held, added_at=NOON)
     note([Fact("user", held, "root")], action="put on legal hold", by=SYSTEM, at=NOON)
+    note_users(matter.pk, MatterEventKind.ADDED, [held], by=SYSTEM, at=NOON)
+
+
+def a_release_without_an_event() -> None:
+    MatterEvent.objects.filter(kind=MatterEventKind.RELEASED).delete()
+
+
+def a_matter_with_another_name_of_its_policy() -> None:
+    policy = policies.add(name="Keep all", by=SYSTEM, at=NOON)
+    matter = legal_holds.open_matter(name="Audit", policy=policy, by=SYSTEM, at=NOON)
+    Matter.objects.filter(pk=matter.pk).update(policy="Keep less")
 
 
 def an_archive_that_did_not_come_back() -> None:
@@ -574,6 +592,8 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I13.3": a_plan_that_its_author_approved,
     "I14.1": recovery_codes_alone,
     "I14.2": a_second_factor_past_the_trail,
+    "I15.1": a_release_without_an_event,
+    "I15.2": a_matter_with_another_name_of_its_policy,
     "S1": a_key_of_another_name,
     "S2": an_org_that_hangs_in_the_air,
     "S3": a_directory_service_that_does_not_exist,
