@@ -92,9 +92,9 @@ def make_device(user: User, name: str = "laptop", *, size_bytes: int = 5_000_000
     return device
 
 
-def make_matter(name: str = "Inquiry", *custodians: User) -> Matter:
-    """Open a matter that holds these users."""
-    matter = legal_holds.open_matter(name=name, policy=make_policy(), by=SYSTEM, at=NOW)
+def make_matter(name: str = "Inquiry", *custodians: User, org: Org | None = None) -> Matter:
+    """Open a matter that holds these users; it belongs to the org, or to all orgs."""
+    matter = legal_holds.open_matter(name=name, policy=make_policy(), org=org, by=SYSTEM, at=NOW)
     legal_holds.add_custodians(matter=matter, user_ids=[user.pk for user in custodians], by=SYSTEM, at=NOW)
     return matter
 

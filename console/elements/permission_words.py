@@ -30,7 +30,7 @@ SENTENCES: MappingProxyType[Permission, Promise] = MappingProxyType(
         Permission.ALL_ORG_READ: _("See every org, with its settings and registration key."),
         Permission.ALL_PLAN: _("See and change the backup plans of every org."),
         Permission.ALL_USER: _("Create and change users of every org, and give roles: block, deactivate, move."),
-        Permission.ALL_USER_READ: _("See the users of every org, and legal holds."),
+        Permission.ALL_USER_READ: _("See the users and the legal holds of every org."),
         Permission.COMPUTER: _("See and change devices: deactivate, block, replace."),
         Permission.COMPUTER_READ: _("See devices and archives."),
         Permission.CONSOLE_LOGIN: _("Sign in to this console."),

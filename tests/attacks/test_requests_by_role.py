@@ -14,7 +14,7 @@ from tests.attacks.address_table import NEEDED
 from tests.attacks.attempts import Attempt, attack
 from tests.attacks.urls import DECIDED_BY_THE_RUN, KINDS, PAGES, SCOPED, mostly_whole
 from tests.attacks.world import Company, World
-from tests.makers import PASSWORD, make_device, make_user, signed_in
+from tests.makers import PASSWORD, make_device, make_matter, make_user, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -52,6 +52,7 @@ def places(world: World) -> dict[str, dict[str, Any]]:
             "org": company.org,
             "device": company.device,
             "archive": Archive.objects.get(device=company.device),
+            "matter": make_matter(f"Matter of {where}", company.worker, org=company.org),
         }
         for where, company in (("own org", own), ("org below", lower), ("other company", world.foreign))
     }

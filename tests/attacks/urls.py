@@ -55,7 +55,7 @@ KINDS = {
     "alerts": "alert",
 }
 # Areas whose objects belong to an org: nobody finds those of another company.
-SCOPED = ("users", "orgs", "devices")
+SCOPED = ("users", "orgs", "devices", "legal_holds")
 
 
 @dataclass(frozen=True, slots=True)

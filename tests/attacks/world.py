@@ -25,6 +25,7 @@ from tests.makers import (
     make_device,
     make_matter,
     make_org,
+    make_policy,
     make_role,
     make_run,
     make_server,
@@ -109,7 +110,8 @@ def _objects(company: Company) -> dict[str, Model]:
         "run": run,
         "change": make_change(run, worker, Action.BLOCK, Action.DEACTIVATE, active=False, blocked=True),
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
-        "matter": make_matter("Inquiry", worker),
+        "matter": make_matter("Inquiry", worker, org=company.org),
+        "policy": make_policy("Mail only", company.org),
         "alert": make_alert(),
         "match": Match.objects.create(user=worker, server=server, dn="uid=worker", unique_id="4711", matched_at=NOW),
         "entry": StoredEntry.objects.create(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +24,8 @@ from orgs.text import misleading
 
 # How many of the latest events the overview has.
 _LATEST = 5
+# How many open matters the tab of legal holds offers.
+_MOST_MATTERS = 20
 
 _TABS: tuple[tuple[str, str | Promise], ...] = (
     ("detail", _("Overview")),
@@ -49,11 +50,22 @@ class UserHead:
     devices: int | None
     bytes: int
     matters: list[Matter]
-    matters_visible: bool
     misleading: str
     doubt: namesake_usernames.NamesakeDoubt
     left_alone: RunChange | None
     system: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegalHolds:
+    """The holds of a user; ``releasable`` are the matters from which the viewer may release the user.
+
+    ``further`` are the newest open matters that could hold the user, too.
+    """
+
+    holds: list[Custodian]
+    releasable: frozenset[int]
+    further: list[Matter]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,6 @@ def user_head(user: User, viewer: User, *, tab: str) -> UserHead:
         devices=sums["devices"] if sees_devices else None,
         bytes=stored or 0,
         matters=list(matters.order_by("name", "pk")),
-        matters_visible=viewer.may_everywhere(Permission.ALL_USER_READ),
         misleading=misleading(user.username),
         doubt=namesake_usernames.doubt(user),
         left_alone=left_alone(user),
@@ -133,7 +144,14 @@ def device_table(user: User, viewer: User) -> DevicesWithArchives:
     return DevicesWithArchives(devices, len(archives), sum(archive.size_bytes for archive in archives))
 
 
-def legal_holds(user: User) -> Iterable[Custodian]:
-    """Return the legal holds that the user is or was on, open ones first."""
+def legal_holds(user: User, viewer: User) -> LegalHolds:
+    """Return the legal holds that the user is or was on, open ones first, and what the viewer may do about them."""
     found: Any = user.custodianships.select_related("matter").order_by("-added_at", "-pk")
-    return sorted(found, key=lambda hold: hold.released_at is not None or hold.matter.closed_at is not None)
+    holds = sorted(found, key=lambda hold: hold.released_at is not None or hold.matter.closed_at is not None)
+    if not User.objects.managed_by(viewer).filter(pk=user.pk).exists():
+        return LegalHolds(holds, frozenset(), [])
+    present = {hold.matter_id for hold in holds if hold.released_at is None}
+    managed = Matter.objects.managed_by(viewer).filter(closed_at=None)
+    releasable = frozenset(managed.filter(pk__in=present).values_list("pk", flat=True))
+    others = managed.exclude(pk__in=present).order_by("-opened_at", "-pk")
+    return LegalHolds(holds, releasable if user.pk != viewer.pk else frozenset(), list(others[:_MOST_MATTERS]))

@@ -54,7 +54,7 @@ def user_devices(request: ConsoleRequest, pk: int) -> HttpResponse:
 def user_holds(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Show the legal holds that a user is or was on."""
     user = _visible(request, pk)
-    return _show(request, user, "holds", {"holds": user_page.legal_holds(user)})
+    return _show(request, user, "holds", {"shown": user_page.legal_holds(user, request.user)})
 
 
 @require_safe

@@ -13,6 +13,10 @@ from orgs.models import Matter, Org, PreservationPolicy
 from orgs.rules.actors import Actor
 
 
+class PolicyChangedMeanwhile(Refused):
+    """Somebody else has saved the policy since the form was opened, so nothing was written."""
+
+
 @transaction.atomic
 def add(*, name: str, kept: str = "", org: Org | None = None, by: Actor, at: datetime) -> PreservationPolicy:
     """Add a policy; without an org it is one of all orgs.
@@ -34,13 +38,16 @@ def edit(*, policy_id: int, name: str, kept: str, known: tuple[str, str], by: Ac
     ``known`` has both as they were when the edit began.
 
     Raises:
-        Refused: when somebody else has changed it since; when the name is empty or taken; outside the person's part.
+        PolicyChangedMeanwhile: when somebody else has changed it since.
+        Refused: when the name is empty or taken; outside the person's part.
     """
     policy = locked(policy_id)
     matter_scope.refuse_policy(policy, by=by)
     before = _values(policy)
     if (policy.name, policy.kept) != known:
-        raise Refused(f"somebody else has changed {policy.name} since you began: compare, and save again")
+        raise PolicyChangedMeanwhile(
+            f"somebody else has changed {policy.name} since you began: compare, and save again"
+        )
     policy.name, policy.kept = _name(name, policy.org, except_for=policy.pk), kept
     if before == _values(policy):
         return False

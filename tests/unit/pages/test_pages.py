@@ -36,6 +36,7 @@ from tests.makers import (
     make_device,
     make_matter,
     make_org,
+    make_policy,
     make_role,
     make_run,
     make_server,
@@ -102,7 +103,8 @@ def make_world() -> dict[str, Any]:
         "run": run,
         "change": make_change(run, worker, Action.BLOCK, Action.DEACTIVATE, active=False, blocked=True),
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
-        "matter": make_matter("Inquiry", worker),
+        "matter": make_matter("Inquiry", worker, org=left),
+        "policy": make_policy("Mail only", left),
         "alert": make_alert(),
     }
 
@@ -126,6 +128,8 @@ def address(page: str, world: dict[str, Any]) -> str:
     arguments = {"pk": ids[page.partition(":")[0]]} if "pk" in converters else {}
     if "change_pk" in converters:
         arguments["change_pk"] = world["change"].pk
+    if "policy_pk" in converters:
+        arguments["policy_pk"] = world["policy"].pk
     return reverse(page, kwargs=arguments)
 
 
@@ -134,6 +138,18 @@ def body(response: Any) -> str:
     return content.decode()
 
 
+# The pages that change one matter or policy.
+HOLD_ACTS = (
+    "edit",
+    "close",
+    "reopen",
+    "find-custodians",
+    "list-custodians",
+    "put-on-hold",
+    "release",
+    "policy-edit",
+    "policy-delete",
+)
 # Who gets in: SYSADMIN ada, Server Administrator sam, All Org Manager mona, Org Admin olga, and pat, who only backs up.
 EVERYONE = {"ada", "sam", "mona", "olga", "pat"}
 ADMINISTRATORS = EVERYONE - {"pat"}
@@ -173,7 +189,8 @@ EXPECTED = {
     "roles:delete": SERVER,
     "roles:second-factor": {"ada"},
     "devices": ADMINISTRATORS,
-    "legal_holds": EVERYWHERE,
+    "legal_holds": ADMINISTRATORS,
+    **{f"legal_holds:{act}": {"ada", "sam", "olga"} for act in ("add", "policy-add", *HOLD_ACTS)},
     "ldap_servers": SERVER,
     "ldap_servers:found-elsewhere": {"ada"},
     "runs": SERVER,

@@ -1,0 +1,1 @@
+"""What the pages of legal holds show before an act: whom it concerns, by name."""
