@@ -18,9 +18,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from console.data_fix_pages.local_passwords import password_page
+from console.data_fix_pages.help_lines import HELP_LINES
 from console.security.access import ask_to_confirm
 from console.security.sessions import is_confirmed, origin
 from directory.input_errors import Invalid
@@ -38,10 +39,20 @@ _TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 class DataFixes(AdminSite):
     """Django admin without its own sign-in: users sign in to the console."""
 
-    site_header = _("Rollcall: data fixes")
-    site_title = _("Data fixes")
+    site_header = _("Data fixes")
+    site_title = _("Rollcall")
     index_title = _("Data fixes")
     site_url = "/"
+    # The console's own menu stands there.
+    enable_nav_sidebar = False
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Add the line of help to each model."""
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            for model in app["models"]:
+                model["help_line"] = HELP_LINES[model["model"]]
+        return apps
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:
         """Ask for the password again before every page, unless it was entered in the last minutes."""
@@ -68,10 +79,8 @@ class DataFixes(AdminSite):
         return super().logout(request, extra_context)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Change one's own local password."""
-        back = resolve_url(f"{self.name}:index")
-        user = User.objects.select_related("org").get(pk=by(request).user_id)
-        return password_page(request, self, user, by=by(request), back=back)
+        """Redirect to the page on which users change their own password."""
+        return HttpResponseRedirect(resolve_url("account:password"))
 
 
 def by(request: HttpRequest) -> Actor:
@@ -80,7 +89,23 @@ def by(request: HttpRequest) -> Actor:
 
 
 class Careful(ModelAdmin):  # type: ignore[type-arg]
-    """Base of all pages: refuses filters by secrets, and ignores ids that no row can have."""
+    """Base of all pages: shows the line of help, refuses filters by secrets, and ignores ids that no row can have."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Show the name of the rows and the line of help above the list."""
+        context = {"title": capfirst(self.opts.verbose_name_plural), "help_line": HELP_LINES[self.model]}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Show the line of help above the form."""
+        context = {"help_line": HELP_LINES[self.model], **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, context)
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Refuse filters by a secret, which would reveal it letter by letter, and numbers that no database can hold."""
@@ -120,7 +145,7 @@ class ActingAdmin(Careful):
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (Refused, Invalid) as reason:
-            messages.error(request, str(reason))
+            messages.error(request, _("Nothing was changed: %(reason)s.") % {"reason": reason})
             return HttpResponseRedirect(request.get_full_path())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

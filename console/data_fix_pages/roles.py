@@ -53,6 +53,6 @@ class RoleAdmin(ActingAdmin):
         if names := list(forgotten.values_list("object_label", flat=True)):
             text = _(
                 "These users have no local password any more: %(names)s. They hold more now than the person who set it; "
-                "set a new one with “Change password”."
+                "set a new one with “Set a password”."
             )
             messages.warning(request, text % {"names": ", ".join(names)})

@@ -7,14 +7,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
-from django.urls import path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from console.data_fix_pages.admin_site import ActingAdmin, by
-from console.data_fix_pages.local_passwords import password_page
 from console.data_fix_pages.user_form import UserForm
 from console.data_fix_pages.user_list_actions import LIST_ACTIONS
 from directory.actions.users import org_moves_by_hand
@@ -56,18 +54,6 @@ class UserAdmin(ActingAdmin):
     ordering = ("username_key",)
     actions = ("block", "unblock", "deactivate", "reactivate", "clear_pending")
 
-    def get_urls(self) -> list[Any]:
-        """Add the page that sets a user's password."""
-        view: Any = self.admin_site.admin_view(self.password)
-        view.model_admin = self
-        return [path("<int:pk>/password/", view, name="orgs_user_password"), *super().get_urls()]
-
-    def password(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Set a user's local password."""
-        user = get_object_or_404(User.objects.select_related("org"), pk=pk)
-        back = reverse("data-fixes:orgs_user_change", args=[user.pk])
-        return password_page(request, self.admin_site, user, by=by(request), back=back)
-
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
         """Go to the page of the console, which asks the directory and its scripts."""
         return HttpResponseRedirect(reverse("users:add"))
@@ -90,7 +76,7 @@ class UserAdmin(ActingAdmin):
             local_passwords.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
         role_grants.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
         if (local or had_password) and not User.objects.get(pk=pk).has_usable_password():
-            text = _("The user %(name)s has no local password: set one with “Change password”, or they can't sign in.")
+            text = _("The user %(name)s has no local password: set one with “Set a password”, or they can't sign in.")
             messages.warning(request, text % {"name": obj})
 
     def _list_action(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:

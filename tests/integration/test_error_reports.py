@@ -23,7 +23,7 @@ from directory.models import LdapServer
 from orgs.models import AuditEntry
 from tests.attacks.ldap_pages import applied, filled_in
 from tests.directories import Authority
-from tests.makers import PASSWORD, make_sysadmin, signed_in
+from tests.makers import PASSWORD, make_sysadmin, make_user, signed_in
 from tests.mutual_tls import READER
 from tests.worlds import ldap_server
 
@@ -152,9 +152,10 @@ class TestAnErrorInAView:
     def test_that_sets_a_password(
         self, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("console.data_fix_pages.local_passwords.local_passwords.set_password", break_down)
+        monkeypatch.setattr("console.views.users.account_access.local_passwords.set_password", break_down)
+        page = reverse("users:password", args=[make_user("mia", password=PASSWORD).pk])
         with reports() as written:
-            answer = client.post(reverse("admin:password_change"), {"new_password1": SECRET, "new_password2": SECRET})
+            answer = client.post(page, {"new_password1": SECRET, "new_password2": SECRET})
         is_silent(written, caplog, answer.content)
 
     @pytest.mark.parametrize(
