@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("users/", include("console.views.users.urls")),
     path("roles/", include("console.views.roles.urls")),
     path("devices/", include("console.views.devices.urls")),
+    path("archives/", include("console.views.archives.urls")),
     path("legal-holds/", include("console.views.legal_holds.urls")),
     path("settings/security/ldap/", include("console.views.ldap.urls")),
     path("history/", include("console.views.runs.urls")),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fix_pages.admin_site import ActingAdmin, by
 from orgs.actions import devices
+from orgs.actions.devices_by_hand import states
 from orgs.models import Archive, ArchiveState, Device
 
 
@@ -73,7 +74,7 @@ class DeviceAdmin(ActingAdmin):
         ids = list(chosen.values_list("pk", flat=True))
         self.act(
             request,
-            lambda: devices.reactivate(device_ids=ids, by=by(request), at=timezone.now()),
+            lambda: states.reactivate(device_ids=ids, by=by(request), at=timezone.now()),
             lambda done: (
                 _(
                     "Reactivated: %(devices)d. Archives out of cold storage: %(archives)d. Archives that had expired and "

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from directory.actions import servers
-from directory.demo import scripts
+from directory.demo import device_states, scripts
 from directory.demo.people import AGENCIES, BASE_ROLES, SEED, SUFFIX, UNKNOWN_AGENCY, DemoPerson, OrgUnit, Story
 from directory.models import LdapServer
 from orgs.actions import legal_holds
@@ -44,6 +44,7 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
     blocking.block(user_ids=by_story[Story.BACK], by=SYSTEM.carrying_out(SetBy.SYNC), at=last_year)
     deactivation.deactivate(user_ids=by_story[Story.LOCKED_OUT], by=SYSTEM, at=last_year)
     _hold(made, by_story[Story.LEFT_ON_HOLD], at)
+    device_states.show_each_state(at)
     servers.save(
         server=None,
         values=_settings(url, bind_dn, bind_password),

@@ -6,6 +6,7 @@ from directory.invariants import (
     applied_plans,
     audit_trail,
     database_integrity,
+    device_acts,
     matters,
     powers,
     readings,
@@ -43,6 +44,12 @@ RULES = (
     Rule("I2.6", "Applied changes are in the audit trail as planned", audit_trail.applied_changes, _LOOK),
     Rule("I2.7", "The audit trail says who", audit_trail.authors, _BY_HAND),
     Rule("I2.8", "Counts of applied runs are those of their changes", run_lifecycle.counts, _LOOK),
+    Rule(
+        "I2.9",
+        "Devices are blocked and signed out as the audit trail says",
+        device_acts.blocked_and_signed_out,
+        _BY_HAND,
+    ),
     Rule(
         "I3.1",
         "Runs hold their servers while they last, and no longer",
@@ -95,6 +102,24 @@ RULES = (
         "Active orgs are below active ones",
         user_device_states.orgs_below,
         "Activate the org above, or move its users.",
+    ),
+    Rule(
+        "I6.12",
+        "Blocked devices say who, and when",
+        device_acts.blocked_by_somebody,
+        "Unblock the device on its page, and block it again.",
+    ),
+    Rule(
+        "I6.13",
+        "Computers in place of another device are out of use as themselves",
+        device_acts.places_of_others,
+        "Deactivate the device on its page and reactivate it: it is a device of its own again.",
+    ),
+    Rule(
+        "I6.14",
+        "Archives are kept as long as a person asked",
+        device_acts.kept_until_the_date,
+        "Keep the archive longer again, on the page of its device.",
     ),
     Rule(
         "I7.1",

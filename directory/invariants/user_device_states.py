@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Exists, F, OuterRef, Q
 
@@ -97,7 +98,8 @@ def on_hold_meanwhile(_at: datetime) -> Iterator[str]:
     """No archive expired while its user was on legal hold."""
     custodians = Custodian.objects.filter(user=OuterRef("device__user"))
     expired = Archive.objects.filter(Exists(custodians), state=ArchiveState.EXPIRED, purge_at__isnull=False)
-    for archive in expired.annotate(owner=F("device__user")).order_by("pk").iterator():
+    owned: Any = expired.annotate(owner=F("device__user")).order_by("pk")
+    for archive in owned.iterator():
         if archive.purge_at is not None and _on_hold_at(archive.owner, archive.purge_at - EXPIRED_FOR):
             yield f"{_archive(archive)} expired while user {archive.owner} was on legal hold"
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet
 
 from orgs.actions import locks
 from orgs.actions.audit import Fact, note
-from orgs.models import Archive, ArchiveState, Custodian, Org
+from orgs.models import Archive, ArchiveState, Org
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import Effective, effective_settings
 
@@ -47,15 +47,14 @@ def out_of_cold_storage(
     """Make the unexpired archives with these ids, or of these devices, live again; count those that are lost."""
     archives = Archive.objects.filter(Q(device__among=device_ids) | Q(pk__among=archive_ids))
     # An archive past its date is lost, even if ``age`` has not marked it as expired yet.
-    lost = archives.filter(state=ArchiveState.EXPIRED).count()
-    overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
-    lost += overdue.count()
+    lost = archives.lost(at=at)
+    lost_count = lost.count()
     restored = (
         archives.filter(state=ArchiveState.COLD_STORAGE)
-        .exclude(pk__in=overdue.values("pk"))
+        .exclude(pk__in=lost.values("pk"))
         .update(state=ArchiveState.LIVE, cold_since=None, expires_at=None, purge_at=None)
     )
-    return Restored(archives=restored, lost=lost)
+    return Restored(archives=restored, lost=lost_count)
 
 
 def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
@@ -126,8 +125,8 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
 
     Returns how many expired, and how many were purged.
     """
-    due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
-    purgeable = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_on_legal_hold())
+    due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).not_on_legal_hold()
+    purgeable = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).not_on_legal_hold()
     # Lock before reading again: an archive that was just restored or put on hold must not expire.
     locks.owners_of_archives([*due.values_list("pk", flat=True), *purgeable.values_list("pk", flat=True)])
     expiring = list(due.values_list("pk", "device__name"))
@@ -144,7 +143,3 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     )
     Archive.objects.filter(pk__among=[pk for pk, _, _ in purged]).delete()
     return len(expiring), len(purged)
-
-
-def _on_legal_hold() -> Exists:
-    return Exists(Custodian.objects.filter(user=OuterRef("device__user"), released_at=None, matter__closed_at=None))

@@ -31,6 +31,14 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             return self.filter(user__org__path__startswith=viewer.org.path)
         return self.none()
 
+    def managed_by(self, viewer: User) -> DeviceQuerySet:
+        """The devices that this administrator may change."""
+        if viewer.may_everywhere(Permission.COMPUTER):
+            return self
+        return (
+            self.filter(user__org__path__startswith=viewer.org.path) if viewer.may(Permission.COMPUTER) else self.none()
+        )
+
     def with_stored_bytes(self) -> DeviceQuerySet:
         """Annotate ``stored_bytes``, the size of each device's archives."""
         # The model by name: the module of archives imports this one. A subquery, not a join: it sums for the rows of
@@ -59,8 +67,24 @@ class Device(models.Model):
     deactivated_at = models.DateTimeField(_("deactivated at"), null=True, blank=True)
     deactivated_with_user = models.BooleanField(_("deactivated with its user"), default=False)
     blocked = models.BooleanField(_("blocked"), default=False)
+    blocked_by = models.CharField(
+        _("blocked by"), max_length=8, choices=SetBy.choices, blank=True, default="", db_default=""
+    )
+    blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True)
     authorized = models.BooleanField(
         _("authorized"), default=True, help_text=_("A deauthorized device backs up again after its user signs in.")
+    )
+
+    # No index: all of these devices belong to one user, and those of a user are few.
+    in_place_of = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        verbose_name=_("took the place of"),
+        null=True,
+        blank=True,
+        related_name="computers",
+        db_index=False,
+        help_text=_("This computer backs up as that device now; what it had as itself is out of use."),
     )
 
     objects = models.Manager.from_queryset(DeviceQuerySet)()

@@ -129,7 +129,10 @@ class TestObjectsInsideOthers:
             attempt.answer(world.client(ORG_ADMIN).get(page), 404)
 
 
-LISTS = ["users:list", "users:export", "devices:list", "devices:export", "orgs:list", "roles:list", "dashboard"]
+LISTS = [
+    *("users:list", "users:export", "devices:list", "devices:export", "orgs:list", "roles:list", "dashboard"),
+    *("archives:list", "archives:export", "archives:by-org", "archives:by-org-export", "archives:due"),
+]
 
 
 @pytest.mark.parametrize("name", mostly_whole(LISTS, {"users:export", "dashboard"}))

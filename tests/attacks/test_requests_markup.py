@@ -176,7 +176,10 @@ def shown(kept: dict[str, str], world: World) -> dict[str, str]:
 
 def _everything(world: World) -> Iterator[tuple[str, str]]:
     client = world.client(SYSADMIN)
-    files = {"users:export", "devices:export", "runs:csv", "runs:json", "audit:export"}
+    files = {
+        *("users:export", "devices:export", "archives:export", "archives:by-org-export"),
+        *("runs:csv", "runs:json", "audit:export"),
+    }
     places = [PAGES[name].address(world) for name in SHOWN if name not in files]
     places += [reverse("runs:detail", args=[world.objects["held"].pk]), reverse("orgs:detail", args=[world.own.org.pk])]
     places += [reverse("users:detail", args=[world.own.worker.pk])]
@@ -346,6 +349,8 @@ FORMULAS = (
 FILES = {
     "users:export": ("username", "email", "first_name", "last_name", "org"),
     "devices:export": ("name", "user", "org", "os", "app_version"),
+    "archives:export": ("device", "user", "org"),
+    "archives:by-org-export": ("org",),
     "runs:csv": ("username", "ldap_server", "steps", "warnings", "org_before", "roles_after"),
     "audit:export": ("who", "action", "kind", "object"),
 }

@@ -26,6 +26,7 @@ ADMITTED: dict[Permission, frozenset[str]] = {
     Permission.ORG_CREATE: frozenset({ORG_ADMIN, SERVER_ADMIN, SYSADMIN}),
     Permission.ORG_UPDATE_BASIC: frozenset({ORG_ADMIN, SERVER_ADMIN, SYSADMIN}),
     Permission.ORG_DELETE: frozenset({ORG_ADMIN, SERVER_ADMIN, SYSADMIN}),
+    Permission.COMPUTER: frozenset({ORG_ADMIN, SERVER_ADMIN, SYSADMIN}),
     Permission.COMPUTER_READ: frozenset({ORG_ADMIN, MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.ALL_USER_READ: frozenset({MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.SYSTEM: frozenset({SERVER_ADMIN, SYSADMIN}),
@@ -49,13 +50,14 @@ KINDS = {
     "orgs": "org",
     "roles": "role",
     "devices": "device",
+    "archives": "archive",
     "legal_holds": "matter",
     "ldap_servers": "server",
     "runs": "run",
     "alerts": "alert",
 }
 # Areas whose objects belong to an org: nobody finds those of another company.
-SCOPED = ("users", "orgs", "devices", "legal_holds")
+SCOPED = ("users", "orgs", "devices", "archives", "legal_holds")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from orgs.actions import devices, legal_holds
 from orgs.actions import roles as role_actions
+from orgs.actions.devices_by_hand import archive_expiry, replacement, states
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
     blocking,
@@ -19,7 +21,7 @@ from orgs.actions.users import (
     user_creation,
     user_profiles,
 )
-from orgs.models import CreatedBy, Device, Matter, Org, Role, User
+from orgs.models import Archive, CreatedBy, Device, Matter, Org, Role, User
 from orgs.permissions import Permission
 from tests.worlds import device
 
@@ -99,6 +101,24 @@ def _turn_devices_on(world: World, target: User, _: int) -> None:
     devices.reactivate(device_ids=_devices(target), by=world.root, at=world.now)
 
 
+def _replace_a_device(world: World, target: User, _: int) -> None:
+    """The user's new computer takes the place of the first device."""
+    new = device(target, "new")
+    first = _devices(target)[0]
+    replacement.replace(device_id=first, computer_id=new.pk, by=world.root, at=world.now)
+
+
+def _stop_devices(world: World, target: User, pick: int) -> None:
+    acts = (states.block, states.unblock, states.deauthorize, states.authorize, states.reactivate)
+    acts[pick % len(acts)](device_ids=_devices(target), by=world.root, at=world.now)
+
+
+def _keep_archives_longer(world: World, target: User, pick: int) -> None:
+    ids = list(Archive.objects.filter(device__user=target).values_list("pk", flat=True))
+    until = world.now + timedelta(days=1 + 100 * (pick % 5))
+    archive_expiry.extend(archive_ids=ids, until=until, by=world.root, at=world.now)
+
+
 def _hold(world: World, target: User, pick: int) -> None:
     matter = Matter.objects.filter(closed_at=None).order_by("-pk").first() if pick % 2 else None
     matter = matter or legal_holds.open_matter(name="Lease", by=world.root, at=world.now)
@@ -146,6 +166,9 @@ EDITS: dict[str, Edit] = {
     "rename": _rename,
     "turn devices off": _turn_devices_off,
     "turn devices on": _turn_devices_on,
+    "replace a device": _replace_a_device,
+    "stop devices": _stop_devices,
+    "keep archives longer": _keep_archives_longer,
     "hold": _hold,
     "release": _release,
     "close a matter": _close_matter,

@@ -17,6 +17,7 @@ from directory.actions import noted_matches
 from directory.models import Match
 from directory.sync.plan import stored_users
 from orgs.actions import archives, devices, legal_holds, org_tree, orgs, roles, state_restoration
+from orgs.actions.devices_by_hand import archive_expiry, replacement, states
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
     blocking,
@@ -112,6 +113,11 @@ def put_device_back(scene: Scene) -> None:
         state_restoration.live_archives(archive_ids=[scene.archive.pk], at=AT)
 
 
+def replace_device(scene: Scene) -> None:
+    new = Device.objects.create(user=scene.user, name=f"new {threading.get_ident()}")
+    replacement.replace(device_id=scene.device.pk, computer_id=new.pk, by=SYSTEM, at=AT)
+
+
 def move_org(scene: Scene) -> None:
     there, here = Org.objects.get(pk=scene.there.pk), Org.objects.get(pk=scene.here.pk)
     away = Org.objects.get(depth=1) if there.path.startswith(here.path) else here
@@ -150,6 +156,11 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "close the matter": lambda scene: legal_holds.close_matter(matter=scene.matter, by=SYSTEM, at=AT),
     "deactivate the device": lambda scene: devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
     "reactivate the device": lambda scene: devices.reactivate(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
+    "block the device": lambda scene: states.block(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
+    "replace the device": replace_device,
+    "keep the archive longer": lambda scene: archive_expiry.extend(
+        archive_ids=[scene.archive.pk], until=AT + timedelta(days=700), by=SYSTEM, at=AT
+    ),
     "put the device back": put_device_back,
     "age archives": lambda _: archives.age(by=SYSTEM, at=AT + timedelta(days=400)),
     "take the org out of use": lambda scene: orgs.set_active(org=scene.there, active=False, by=SYSTEM, at=AT),
@@ -163,6 +174,7 @@ ACTS: dict[str, Callable[[Scene], object]] = {
 # Those of which each pair meets in each state; any other pair meets in one.
 OF_STATES = {
     *("deactivate", "reactivate", "deactivate the device", "reactivate the device", "put the device back"),
+    "replace the device",
     *("put on hold", "release", "move", "take the org out of use", "a run"),
 }
 # How the user is before: as made, with a device that is off, deactivated, or on hold.

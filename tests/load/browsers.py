@@ -202,6 +202,9 @@ HABITS: list[tuple[Habit, float]] = [
     (listed("devices", "devices/", page=PAGES), 5),
     (listed("devices, search", "devices/", q=SYLLABLES), 3),
     (one_of("device", "devices", "devices"), 4),
+    (listed("archives", "archives/", page=PAGES), 2),
+    (at("archives due", "/archives/due/"), 1),
+    (at("bytes by org", "/archives/by-org/"), 1),
     (listed("export", "users/users.csv", q=SYLLABLES), 0.5),
     (at("export", "/devices/devices.csv"), 0.25),
 ]

@@ -21,6 +21,7 @@ from directory.actions import due_runs, run_start_and_cancel, stored_plans
 from directory.input_errors import Refused as RunRefused
 from directory.models import LdapServer, Run, RunState, Trigger
 from orgs.actions import devices, legal_holds, orgs
+from orgs.actions.devices_by_hand import states
 from orgs.actions.errors import Refused
 from orgs.actions.users import blocking, deactivation, org_moves, user_creation
 from orgs.actions.users.user_creation import NewUser
@@ -128,6 +129,8 @@ HAND: dict[str, Callable[[list[int], random.Random], object]] = {
     "reactivate": lambda ids, _: deactivation.reactivate(user_ids=ids, by=ADA, at=timezone.now()),
     "device off": lambda ids, _: devices.deactivate(device_ids=_devices(ids), by=ADA, at=timezone.now()),
     "device on": lambda ids, _: devices.reactivate(device_ids=_devices(ids), by=ADA, at=timezone.now()),
+    "device blocked": lambda ids, _: states.block(device_ids=_devices(ids), by=ADA, at=timezone.now()),
+    "device unblocked": lambda ids, _: states.unblock(device_ids=_devices(ids), by=ADA, at=timezone.now()),
     "move": _move,
     "hold": _hold,
     "release": _release,

@@ -24,6 +24,7 @@ class DeviceTable(Table):
     fragment = "device-list"
     few_values = frozenset({"org", "os", "states"})
     sorted_at_once = True
+    main_column = "name"
     state_column = "states"
 
     name = tables.Column(verbose_name=_("Name"))

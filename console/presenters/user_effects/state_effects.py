@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from console.elements.effects import Effect, concerning
@@ -12,7 +11,7 @@ from console.presenters.user_effects.administration_reach import reach_lost
 from console.presenters.user_effects.archive_figures import archive_figures, expiry_in_words
 from directory.models import SyncSettings
 from directory.org_scope import servers_by_org
-from orgs.models import Archive, ArchiveState, Device, SetBy, User
+from orgs.models import Archive, ArchiveState, Device, SetBy
 from orgs.models.devices import DeviceQuerySet
 from orgs.models.users import UserQuerySet
 
@@ -142,7 +141,7 @@ def reactivating(users: UserQuerySet, *, at: datetime) -> list[Effect]:
     changed = users.filter(active=False)
     devices = _of(changed).filter(deactivated_with_user=True)
     archives = Archive.objects.filter(device__in=devices.values("pk"))
-    lost = archives.filter(_is_lost(at))
+    lost = archives.lost(at=at)
     back = archive_figures(archives.filter(state=ArchiveState.COLD_STORAGE).exclude(pk__in=lost.values("pk")))
     gone = archive_figures(lost)
     return concerning(
@@ -202,12 +201,6 @@ def _devices_come_back() -> tuple[str, str, str]:
         "monitor-off",
         "plain",
     )
-
-
-def _is_lost(at: datetime) -> Q:
-    """Return the condition for archives that do not come back: expired, or past their date and not on legal hold."""
-    overdue = Q(state=ArchiveState.COLD_STORAGE, expires_at__lte=at)
-    return Q(state=ArchiveState.EXPIRED) | overdue & ~Q(device__user__in=User.objects.on_legal_hold().values("pk"))
 
 
 def _of(users: UserQuerySet) -> DeviceQuerySet:

@@ -58,6 +58,11 @@ _DEVICES = {
     "device deactivated": (gettext_lazy("deactivated"), "monitor-off"),
     "device reactivated": (gettext_lazy("reactivated"), "monitor"),
     "device deauthorized": (gettext_lazy("signed out"), "key-round"),
+    "device authorized": (gettext_lazy("authorized"), "key-round"),
+    "device blocked": (gettext_lazy("blocked"), "ban"),
+    "device unblocked": (gettext_lazy("unblocked"), "lock-open"),
+    "device replaced": (gettext_lazy("replaced a computer by"), "replace"),
+    "device took the place of another": (gettext_lazy("put in place of another:"), "replace"),
 }
 # A sentence names so many devices.
 _MOST_NAMED = 3

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.listing.listing import PAGE_SIZES
 from directory.models import LdapServer, Run, RunChange
-from orgs.models import Device, Matter, Role, User
+from orgs.models import Archive, Device, Matter, Role, User
 from tests.bench.inside.filling import NOW
 
 LISTS = {"list", "dashboard"}
@@ -77,6 +77,7 @@ def _example(name: str, argument: str) -> Any:
     examples = {
         "users": Device.objects.order_by("-pk")[0].user_id,
         "devices": Device.objects.order_by("-pk")[0].pk,
+        "archives": Archive.objects.order_by("-pk")[0].pk,
         "orgs": User.objects.order_by("-pk")[0].org_id,
         "roles": Role.objects.get(name="PROe User").pk,
         "legal_holds": Matter.objects.order_by("-pk")[0].pk,

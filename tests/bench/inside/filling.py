@@ -159,7 +159,7 @@ def _device(number: int, user: User) -> Device:
         case 0:
             device.active, device.deactivated_by, device.deactivated_with_user = False, SetBy.SYNC, True
         case 1:
-            device.blocked = True
+            device.blocked, device.blocked_by, device.blocked_at = True, SetBy.PERSON, NOW
         case 2:
             device.authorized = False
         case _:

@@ -19,6 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import DjangoDbBlocker, Settings
 
 from console.admin import data_fixes
+from console.presenters.devices.device_acts import DeviceAct
 from console.presenters.users.user_acts import UserAct
 from directory.models import Alert, LdapServer, RunState, SyncSettings
 from directory.values.ldap import Connection
@@ -119,6 +120,7 @@ def address(page: str, world: dict[str, Any]) -> str:
         "users": world["users"][0].pk,
         "roles": world["role"].pk,
         "devices": world["devices"][0].pk,
+        "archives": world["devices"][0].archives.get().pk,
         "legal_holds": world["matter"].pk,
         "ldap_servers": world["server"].pk,
         "runs": world["run"].pk,
@@ -189,6 +191,11 @@ EXPECTED = {
     "roles:delete": SERVER,
     "roles:second-factor": {"ada"},
     "devices": ADMINISTRATORS,
+    "devices:audit": SERVER,
+    **{f"devices:{act}": {"ada", "sam", "olga"} for act in DeviceAct},
+    "archives": ADMINISTRATORS,
+    "archives:keep-longer": {"ada", "sam", "olga"},
+    "archives:keep-one-longer": {"ada", "sam", "olga"},
     "legal_holds": ADMINISTRATORS,
     **{f"legal_holds:{act}": {"ada", "sam", "olga"} for act in ("add", "policy-add", *HOLD_ACTS)},
     "ldap_servers": SERVER,
@@ -265,7 +272,13 @@ class TestScope:
         assert client.get(reverse(f"{place}:detail", args=[inside.pk])).status_code == 200
         assert client.get(reverse(f"{place}:detail", args=[outside.pk])).status_code == 404
 
-    @pytest.mark.parametrize("place", ["users:list", "users:export", "devices:list", "devices:export", "orgs:list"])
+    @pytest.mark.parametrize(
+        "place",
+        [
+            *("users:list", "users:export", "devices:list", "devices:export", "orgs:list"),
+            *("archives:list", "archives:export", "archives:by-org", "archives:by-org-export"),
+        ],
+    )
     def test_lists_and_exports_show_the_viewers_part_only(self, place: str, world: dict[str, Any]) -> None:
         olga, ada = body(client_of("olga").get(reverse(place))), body(client_of("ada").get(reverse(place)))
 
@@ -298,6 +311,7 @@ class TestLists:
         "place",
         [
             *("users:list", "users:export", "devices:list", "devices:export", "orgs:list", "roles:list"),
+            *("archives:list", "archives:export", "archives:by-org", "archives:by-org-export", "archives:due"),
             *("legal_holds:list", "ldap_servers:list", "runs:list", "alerts:list", "audit:list", "audit:export"),
             "dashboard",
         ],

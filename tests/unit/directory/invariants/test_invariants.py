@@ -37,6 +37,7 @@ from directory.values import distinguished_names
 from directory.values.plan import Cause, Outcome
 from orgs.actions import archives, devices, legal_holds, orgs
 from orgs.actions.audit import Fact, note
+from orgs.actions.devices_by_hand import archive_expiry, states
 from orgs.actions.matters import policies
 from orgs.actions.matters.matter_events import note_users
 from orgs.actions.users import local_passwords
@@ -358,6 +359,37 @@ def a_matter_with_another_name_of_its_policy() -> None:
     Matter.objects.filter(pk=matter.pk).update(policy="Keep less")
 
 
+def free_device() -> Device:
+    """Return an active device whose user is on no legal hold."""
+    on_hold = User.objects.on_legal_hold().values("pk")
+    return Device.objects.filter(active=True, user__active=True).exclude(user__in=on_hold).earliest("pk")
+
+
+def a_block_of_a_device_past_the_audit_trail() -> None:
+    values = {"blocked": True, "blocked_by": SetBy.PERSON, "blocked_at": NOON}
+    Device.objects.filter(pk=free_device().pk).update(**values)
+
+
+def a_blocked_device_without_an_author() -> None:
+    laptop = free_device()
+    states.block(device_ids=[laptop.pk], by=SYSTEM, at=NOON)
+    Device.objects.filter(pk=laptop.pk).update(blocked_by=SetBy.NOBODY)
+
+
+def an_active_computer_in_place_of_another() -> None:
+    laptop = free_device()
+    other = Device.objects.exclude(user=laptop.user_id).earliest("pk")
+    Device.objects.filter(pk=laptop.pk).update(in_place_of=other)
+
+
+def an_archive_that_expires_before_the_requested_day() -> None:
+    laptop = device(free_device().user, "another")
+    devices.deactivate(device_ids=[laptop.pk], by=SYSTEM, at=NOON)
+    until = NOON + timedelta(days=900)
+    archive_expiry.extend(archive_ids=[laptop.archives.get().pk], until=until, by=SYSTEM, at=NOON)
+    Archive.objects.filter(device=laptop).update(expires_at=until - timedelta(days=1))
+
+
 def an_archive_that_did_not_come_back() -> None:
     cold = Archive.objects.filter(device__user__username="mia")
     later = NOON + timedelta(days=3000)
@@ -551,6 +583,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I2.6": a_change_other_than_planned,
     "I2.7": an_audit_row_without_an_author,
     "I2.8": counts_that_are_not_true,
+    "I2.9": a_block_of_a_device_past_the_audit_trail,
     "I3.1": a_server_that_an_ended_run_holds,
     "I3.2": an_ended_run_with_a_worker,
     "I3.3": a_run_that_everybody_has_forgotten,
@@ -572,6 +605,9 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I6.9": a_closed_matter_that_holds_somebody,
     "I6.10": an_active_user_in_an_inactive_org,
     "I6.11": an_active_org_below_one_out_of_use,
+    "I6.12": a_blocked_device_without_an_author,
+    "I6.13": an_active_computer_in_place_of_another,
+    "I6.14": an_archive_that_expires_before_the_requested_day,
     "I7.1": an_archive_that_did_not_come_back,
     "I8.1": a_bind_password_in_the_open,
     "I8.2": a_bind_password_in_a_script,

@@ -1,0 +1,1 @@
+"""The forms of acts on devices and archives."""

@@ -1,0 +1,96 @@
+"""Presents the page of a device: its user, acts and tabs, its archives, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.elements.tabs import Tab
+from console.presenters.devices.device_acts import DeviceActs, device_acts
+from console.presenters.devices.device_story_words import words_of
+from orgs.models import Archive, AuditEntry, Device, User
+from orgs.permissions import Permission
+
+_TABS: tuple[tuple[str, str | Promise, Permission], ...] = (
+    ("detail", _("Overview"), Permission.COMPUTER_READ),
+    ("audit", _("Audit"), Permission.SYSTEM),
+)
+# How many of the latest events the overview has.
+_LATEST = 12
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceHead:
+    """What stands above the tabs: the user, if the viewer may see them, the acts, and the tabs."""
+
+    owner: User
+    owner_visible: bool
+    acts: DeviceActs
+    tabs: list[Tab]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceEvent:
+    """One thing that happened to a device or to its archive."""
+
+    at: datetime
+    who: str
+    sentence: str
+    icon: str
+    before: dict[str, object]
+    after: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOverview:
+    """The contents of the tab Overview; ``computers`` are those that have taken this place."""
+
+    archives: list[Archive]
+    bytes: int
+    computers: list[Device]
+    events: list[DeviceEvent]
+
+
+def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
+    """Return what stands above the tabs; ``tab`` is the open one."""
+    owner = User.objects.with_hold().select_related("org").get(pk=device.user_id)
+    return DeviceHead(
+        owner=owner,
+        owner_visible=User.objects.visible_to(viewer).filter(pk=owner.pk).exists(),
+        acts=device_acts(device, viewer),
+        tabs=[
+            Tab(label, reverse(f"devices:{name}", args=[device.pk]), current=name == tab)
+            for name, label, permission in _TABS
+            if viewer.may(permission)
+        ],
+    )
+
+
+def overview(device: Device) -> DeviceOverview:
+    """Return the contents of the tab Overview."""
+    archives = list(device.archives.order_by("-created_at", "-pk"))
+    entries = AuditEntry.objects.filter(about(device)).newest_first()[:_LATEST]
+    return DeviceOverview(
+        archives=archives,
+        bytes=sum(archive.size_bytes for archive in archives),
+        computers=list(Device.objects.filter(user=device.user_id, in_place_of=device).order_by("-deactivated_at")),
+        events=list(_events(entries)),
+    )
+
+
+def about(device: Device) -> Q:
+    """Return the condition for audit entries about the device and its archives."""
+    archives = device.archives.order_by().values_list("pk", flat=True)
+    return Q(object_type="device", object_id=device.pk) | Q(object_type="archive", object_id__in=list(archives))
+
+
+def _events(entries: Iterable[AuditEntry]) -> Iterable[DeviceEvent]:
+    for entry in entries:
+        sentence, icon = words_of(entry.action)
+        yield DeviceEvent(entry.at, entry.actor_label, sentence, icon, entry.before, entry.after)

@@ -1,0 +1,27 @@
+"""The words and icons for what happened to a device and its archives."""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+_WORDS: dict[str, tuple[Promise, str]] = {
+    "device deactivated": (_("deactivated the device"), "monitor-off"),
+    "device reactivated": (_("reactivated the device"), "rotate-ccw"),
+    "device put back": (_("put the device back into its state of before"), "undo-2"),
+    "device blocked": (_("blocked the device"), "ban"),
+    "device unblocked": (_("unblocked the device"), "lock-open"),
+    "device deauthorized": (_("deauthorized the device"), "log-out"),
+    "device authorized": (_("authorized the device"), "key-round"),
+    "device replaced": (_("put another computer in its place"), "replace"),
+    "device took the place of another": (_("put this computer in place of another device"), "replace"),
+    "archive kept longer": (_("kept the archive longer"), "calendar-plus"),
+    "archive dates put back": (_("put the dates of the archive back"), "undo-2"),
+    "archive expired": (_("let the archive expire"), "circle-x"),
+}
+
+
+def words_of(action: str) -> tuple[str, str]:
+    """Return the sentence, without its subject, and the icon of an action of the audit trail."""
+    sentence, icon = _WORDS.get(action, (action, "scroll-text"))
+    return str(sentence), icon
