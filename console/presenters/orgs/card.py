@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from django.db.models import Sum
@@ -93,6 +93,33 @@ def org_card(org: Org, viewer: User) -> OrgCard:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Finds the org that each setting of an org comes from; ``visible`` are the ids that the viewer may see."""
+
+    org: Org
+    effective: Mapping[int, Effective]
+    visible: set[int]
+
+    def setting(
+        self, label: Promise, lines: list[str], having: Iterable[int], page: str, inherited: str, *, allowed: bool
+    ) -> Setting:
+        """Return one setting; ``having`` are the orgs that set it themselves, ``page`` is the one that changes it."""
+        holders = set(having)
+        source = next((pk for pk in self.effective[self.org.pk].lineage if pk in holders), None)
+        is_own = source == self.org.pk
+        return Setting(
+            label=label,
+            lines=lines,
+            own=is_own,
+            source=self.effective[source] if source is not None and not is_own else None,
+            source_visible=source in self.visible,
+            standard=source is None,
+            inherited=inherited if is_own else "",
+            address=reverse(f"orgs:{page}", args=[self.org.pk]) if allowed else "",
+        )
+
+
 def _settings(
     org: Org,
     effective: Mapping[int, Effective],
@@ -102,48 +129,29 @@ def _settings(
     may: Mapping[str, bool],
 ) -> list[Setting]:
     """Return the four settings that an org inherits until it overrides them."""
-    settings = effective[org.pk]
+    settings, sources = effective[org.pk], _Sources(org, effective, visible)
     above = effective[settings.lineage[1]] if len(settings.lineage) > 1 else None
-    lists, names = server_lists(dict(effective), own), dict(LdapServer.objects.values_list("pk", "name"))
-
-    def servers_of(pk: int) -> list[str]:
-        return [names[each] for each in lists[pk] if each in names]
-
-    def setting(
-        label: str | Promise, lines: Iterable[str], having: Iterable[int], page: str, inherited: str, *, allowed: bool
-    ) -> Setting:
-        holders = set(having)
-        source = next((pk for pk in settings.lineage if pk in holders), None)
-        is_own = source == org.pk
-        return Setting(
-            label=label,
-            lines=list(lines),
-            own=is_own,
-            source=effective[source] if source is not None and not is_own else None,
-            source_visible=source in visible,
-            standard=source is None,
-            inherited=inherited if is_own else "",
-            address=reverse(f"orgs:{page}", args=[org.pk]) if allowed else "",
-        )
-
+    servers = _server_names(effective, own)
+    numbered = [f"{number}. {name}" for number, name in enumerate(servers(org.pk), 1)]
+    servers_allowed = may["system"] and may["update"]
     return [
-        setting(
+        sources.setting(
             gettext_lazy("Directory service"),
             [service_label(settings.directory_service)],
             [pk for pk, found in stored.items() if found.directory_service],
             "directory-service",
             service_label(above.directory_service if above else DirectoryService.LOCAL),
-            allowed=may["system"] and may["update"],
+            allowed=servers_allowed,
         ),
-        setting(
+        sources.setting(
             gettext_lazy("LDAP servers"),
-            [f"{number}. {name}" for number, name in enumerate(servers_of(org.pk), 1)] or [_("none")],
+            numbered or [_("none")],
             own,
             "servers",
-            ", ".join(servers_of(above.id) if above else []) or _("none"),
-            allowed=may["system"] and may["update"],
+            ", ".join(servers(above.id) if above else []) or _("none"),
+            allowed=servers_allowed,
         ),
-        setting(
+        sources.setting(
             gettext_lazy("Default roles"),
             [", ".join(sorted(settings.default_roles)) or _("none")],
             [pk for pk, found in stored.items() if found.own_default_roles],
@@ -151,7 +159,7 @@ def _settings(
             ", ".join(sorted(above.default_roles)) if above else "",
             allowed=may["update"],
         ),
-        setting(
+        sources.setting(
             gettext_lazy("Archive retention"),
             [days_in_words(settings.archive_retention_days)],
             [pk for pk, found in stored.items() if found.archive_retention_days],
@@ -160,6 +168,12 @@ def _settings(
             allowed=may["update"],
         ),
     ]
+
+
+def _server_names(effective: Mapping[int, Effective], own: Mapping[int, tuple[int, ...]]) -> Callable[[int], list[str]]:
+    """Return a function of an org's id that gives the names of the LDAP servers it asks, in order."""
+    lists, names = server_lists(dict(effective), own), dict(LdapServer.objects.values_list("pk", "name"))
+    return lambda pk: [names[each] for each in lists[pk] if each in names]
 
 
 def _stored_bytes(org: Org, viewer: User) -> StoredBytes | None:
