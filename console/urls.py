@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/", include("console.views.account.urls")),
     path("orgs/", include("console.views.orgs.urls")),
     path("users/", include("console.views.users.urls")),
+    path("bulk-acts/", include("console.views.bulk_acts.urls")),
     path("roles/", include("console.views.roles.urls")),
     path("devices/", include("console.views.devices.urls")),
     path("archives/", include("console.views.archives.urls")),

@@ -12,6 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from directory.actions import due_runs, old_rows, user_uploads
+from directory.actions.bulk import carrying_out, choosing, waking
 from directory.scheduling import heartbeats
 from directory.scripts.distributed import remote_worker
 from directory.scripts.distributed.dispatcher import WorkerPool
@@ -72,9 +73,24 @@ def _call_worker(batch_id: int) -> None:
 
 
 @shared_task(ignore_result=True, queue="mail")
+def carry_out_bulk_act(*, act_id: int) -> None:
+    """Carry out one act on many users, for a short time; then mail and other tasks come first.
+
+    The worker for mail does it, so that no act waits for a run.
+    """
+    if carrying_out.carry_out(act_id, clock=timezone.now, stay=_stay_with_act, turn=carrying_out.TURN):
+        waking.wake_worker(act_id)
+
+
+def _stay_with_act() -> None:
+    stay("bulk act", 0, None)
+
+
+@shared_task(ignore_result=True, queue="mail")
 def wake_abandoned() -> None:
-    """Call workers to runs that wait or lost their worker."""
+    """Call workers to runs, and to acts on many users, that wait or lost their worker."""
     due_runs.wake_abandoned(at=timezone.now())
+    carrying_out.wake_abandoned(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")
@@ -97,8 +113,9 @@ def age_archives() -> None:
 
 @shared_task(ignore_result=True, queue="mail")
 def forget_uploads() -> None:
-    """Forget the previews of uploaded files that have expired."""
+    """Forget the previews of uploaded files, and unconfirmed acts on many users, that have expired."""
     user_uploads.forget_expired(at=timezone.now())
+    choosing.forget_expired(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from console.elements.effects import Effect
 from console.presenters.user_effects import state_effects
+from directory.actions.users import reactivation_by_hand
 from orgs.actions.archives import Restored
 from orgs.actions.users import blocking, deactivation, pending_deactivation
 from orgs.actions.users.deactivation import Deactivated
@@ -41,9 +42,8 @@ class ListAction:
 
 def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozenset[int], Restored], int]:
     devices = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
-    with_devices = state_effects.with_devices()
-    back = devices.count() if with_devices else 0
-    return deactivation.reactivate(user_ids=ids, by=who, at=at, with_devices=with_devices), back
+    back = devices.count() if reactivation_by_hand.with_devices() else 0
+    return reactivation_by_hand.reactivate(user_ids=ids, by=who, at=at), back
 
 
 def _deactivated(done: Deactivated) -> str:

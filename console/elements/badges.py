@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.elements.icons import lucide
 from directory import void_plans
-from directory.models import Run, RunState
+from directory.models import BulkAct, BulkState, Run, RunState, UserOutcome
 from directory.status import LineState
 from directory.values.plan import Action, Outcome
 from directory.values.run_counts import USERS, WARNINGS, RunCount
@@ -174,6 +174,33 @@ def run_kind(run: Run) -> Badge:
     if run.undo_of_id is not None:
         return SIMULATED_UNDO if run.simulated else UNDO
     return SIMULATED if run.simulated else REAL
+
+
+_BULK_STATE = {
+    BulkState.PREPARED: ("circle-question-mark", "warn"),
+    BulkState.QUEUED: ("clock", "info"),
+    BulkState.WORKING: ("loader", "info"),
+    BulkState.DONE: ("circle-check", "good"),
+    BulkState.CANCELLED: ("circle-slash", "quiet"),
+    BulkState.FAILED: ("circle-x", "bad"),
+}
+_USER_OUTCOME = {
+    UserOutcome.WAITING: ("clock", "quiet"),
+    UserOutcome.DONE: ("circle-check", "good"),
+    UserOutcome.BLOCKED_INSTEAD: ("ban", "warn"),
+    UserOutcome.LEFT_OUT: ("minus", "quiet"),
+    UserOutcome.FAILED: ("circle-x", "bad"),
+}
+
+
+def bulk_state(act: BulkAct) -> Badge:
+    """Return the state of an act on many users."""
+    return Badge(BulkState(act.state).label, *_BULK_STATE[BulkState(act.state)])
+
+
+def user_outcome(value: str) -> Badge:
+    """Return the badge of what an act came to for one user."""
+    return Badge(UserOutcome(value).label, *_USER_OUTCOME[UserOutcome(value)])
 
 
 _OUTCOME = {

@@ -11,6 +11,9 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+# The status that makes htmx stop polling.
+STOP_POLLING = 286
+
 
 class PageRequest(HttpRequest):
     """A request with the attributes that middleware adds (for types only)."""

@@ -79,6 +79,7 @@ _MENU: tuple[tuple[str | Promise, tuple[_MenuPage, ...]], ...] = (
         _("People"),
         (
             _MenuPage(_("Users"), "users:list", "users", Permission.USER_READ),
+            _MenuPage(_("Bulk acts"), "bulk_acts:list", "list-checks", Permission.USER_READ),
             _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
             _MenuPage(_("Archives"), "archives:list", "archive", Permission.COMPUTER_READ),
             _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),

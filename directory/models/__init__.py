@@ -1,6 +1,15 @@
 """The models of LDAP servers, scripts, entries, runs and alerts, one module for each subject."""
 
 from directory.models.alerts import Alert, AlertKind
+from directory.models.bulk.bulk_acts import (
+    LIVE_BULK_STATES,
+    BulkAct,
+    BulkActUser,
+    BulkKind,
+    BulkState,
+    LeftOut,
+    UserOutcome,
+)
 from directory.models.evaluation_batches import EvaluationBatch
 from directory.models.groups import StoredGroup
 from directory.models.heartbeats import Heartbeat
@@ -20,16 +29,22 @@ from directory.models.sync_settings import SyncSettings
 from directory.models.user_uploads import Upload
 
 __all__ = [
+    "LIVE_BULK_STATES",
     "LIVE_STATES",
     "Absence",
     "Alert",
     "AlertKind",
+    "BulkAct",
+    "BulkActUser",
+    "BulkKind",
+    "BulkState",
     "CachedDecision",
     "EvaluationBatch",
     "Heartbeat",
     "KnownId",
     "LastSeen",
     "LdapServer",
+    "LeftOut",
     "Mail",
     "MailKind",
     "Match",
@@ -47,4 +62,5 @@ __all__ = [
     "SyncSettings",
     "Trigger",
     "Upload",
+    "UserOutcome",
 ]

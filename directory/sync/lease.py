@@ -10,16 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection, transaction
 from django.db.models import F
-from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
 
 from directory.models import LIVE_STATES, Run, RunServer, RunState
+from directory.models.leases import lease_end
 from directory.models.runs.run import RunQuerySet
 from directory.sync.run_interruptions import Cancelled, Leaving, TakenOver
 
@@ -68,7 +67,7 @@ class Lease:
             TakenOver: another worker works on the run, or the run has ended.
             Cancelled: somebody has cancelled the run.
         """
-        renewed = {"lease_until": _until(), "phase": phase[:32], "done": done, "total": total}
+        renewed = {"lease_until": lease_end(), "phase": phase[:32], "done": done, "total": total}
         if not self._own_run().filter(cancel_requested=False).update(**renewed):
             # Raises TakenOver if the run is lost; that counts more than a cancellation.
             self.save(**renewed)
@@ -100,7 +99,7 @@ class Lease:
 
     def beat(self) -> bool:
         """Renew the lease while a step works; return whether this worker still has the run."""
-        return bool(self._own_run().update(lease_until=_until()))
+        return bool(self._own_run().update(lease_until=lease_end()))
 
     def release(self, error: BaseException | None = None, *, counted: bool = True) -> None:
         """Let another worker take the run at once; if that can't be written, it can take the run once the lease is over.
@@ -194,7 +193,7 @@ def _take(free: RunQuerySet, run_id: int, clock: Clock, progress: Progress, **va
         return None
     owner = f"{socket.gethostname()}:{os.getpid()}"
     # Only with the fence that was read: a faster worker has raised it.
-    taken = free.filter(fence=fence).update(fence=fence + 1, owner=owner, lease_until=_until(), **values)
+    taken = free.filter(fence=fence).update(fence=fence + 1, owner=owner, lease_until=lease_end(), **values)
     return Lease(run_id, fence + 1, clock, progress) if taken else None
 
 
@@ -227,7 +226,3 @@ def _beat(lease: Lease, ended: threading.Event) -> None:
             log.warning("the lease of run %s could not be renewed: %s", lease.run_id, error)
             connection.close()
     connection.close()
-
-
-def _until() -> Combinable:
-    return Now() + timedelta(seconds=settings.RUN_LEASE_SECONDS)

@@ -94,12 +94,17 @@ def refuse_gains(*, after: Mapping[int, Holding], by: Actor) -> None:
     Raises:
         Refused: with the first such user and the permissions.
     """
+    for pk, missing in gains(after=after, by=by).items():
+        raise Refused(f"{_name(pk)} would hold more than you do: {_shown(missing)}")
+
+
+def gains(*, after: Mapping[int, Holding], by: Actor) -> dict[int, tuple[str, ...]]:
+    """Return those of these users who would hold more than before and more than ``by``, with the permissions."""
     if (actor := acting(by)) is None:
-        return
+        return {}
     before = holdings(after.keys())
-    for pk, holding in after.items():
-        if missing := beyond(actor, holding, before=before[pk]):
-            raise Refused(f"{_name(pk)} would hold more than you do: {_shown(missing)}")
+    found = {pk: beyond(actor, holding, before=before[pk]) for pk, holding in after.items()}
+    return {pk: missing for pk, missing in found.items() if missing}
 
 
 def refuse_above(*, user_ids: Collection[int], doing: str, by: Actor) -> None:
@@ -108,14 +113,19 @@ def refuse_above(*, user_ids: Collection[int], doing: str, by: Actor) -> None:
     Raises:
         Refused: with the first such user and the permissions.
     """
+    for pk, missing in above(user_ids=user_ids, by=by).items():
+        raise Refused(
+            f"{_name(pk)} holds more than you do: {_shown(missing)}. Only somebody who holds it too may {doing}"
+        )
+
+
+def above(*, user_ids: Collection[int], by: Actor) -> dict[int, tuple[str, ...]]:
+    """Return those of these users who hold more than ``by``, with the permissions."""
     actor = acting(by)
     if actor is None or not user_ids:
-        return
-    for pk, holding in holdings(user_ids).items():
-        if missing := beyond(actor, holding):
-            raise Refused(
-                f"{_name(pk)} holds more than you do: {_shown(missing)}. Only somebody who holds it too may {doing}"
-            )
+        return {}
+    found = {pk: beyond(actor, holding) for pk, holding in holdings(user_ids).items()}
+    return {pk: missing for pk, missing in found.items() if missing}
 
 
 def refuse_roles(*, roles: Iterable[Role], org_path: str, where: str, by: Actor) -> None:

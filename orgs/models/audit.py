@@ -60,6 +60,7 @@ class AuditEntry(models.Model):
     )
     actor_label = models.CharField(_("who or what"), max_length=255)
     run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
+    bulk_act_id = models.BigIntegerField(_("bulk act"), null=True, blank=True)
     action = models.CharField(_("action"), max_length=64)
     object_type = models.CharField(_("kind"), max_length=32)
     object_id = models.BigIntegerField(_("id"))

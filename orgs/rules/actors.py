@@ -9,13 +9,14 @@ from orgs.models.users import SetBy, User
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """The author of a write; ``run_id`` is set when a sync does it."""
+    """The author of a write; ``run_id`` is set when a sync does it, ``bulk_act_id`` when a person's act on many users does."""
 
     label: str
     user_id: int | None = None
     org_id: int = 1
     run_id: int | None = None
     remembered_as: SetBy | None = None
+    bulk_act_id: int | None = None
 
     @property
     def set_by(self) -> SetBy:

@@ -10,10 +10,11 @@ from typing import Any
 
 from console.security import password_links
 from directory.actions import namesake_usernames, noted_matches, servers, user_uploads
+from directory.actions.bulk import confirmation
 from directory.actions.organization import org_moves as moves_of_orgs
 from directory.actions.organization import org_settings
-from directory.actions.users import org_moves_by_hand
-from directory.models import LdapServer
+from directory.actions.users import org_moves_by_hand, reactivation_by_hand
+from directory.models import BulkAct, BulkKind, LdapServer
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
 from directory.servers.setting_questions import Confirmed
@@ -36,6 +37,7 @@ from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import Actor, person
 from tests.attacks.powers_world import org, role, user
+from tests.bulk_acts import carried_out, confirmed, prepared, undone
 from tests.makers import NOW
 
 MINE = "the actor's own sentence"
@@ -74,6 +76,9 @@ def _of_users() -> Iterator[Act]:
     yield Act("gone is not SYSADMIN any more", role_grants.change_roles, partial(_remove_role, "gone", "SYSADMIN"))
     for who, target in (("pat", "Gifts"), ("oscar", "Right")):
         yield Act(f"{who} is moved by hand to {target}", org_moves_by_hand.move, partial(_move_by_hand, who, target))
+        yield Act(
+            f"{who} is moved with others to {target}", org_moves_by_hand.move_each, partial(_move_each, who, target)
+        )
     for who, target in (("pat", "Gifts"), ("oscar", "ADMIN"), ("oscar", "Right"), ("actor", "ADMIN"), ("mary", "Left")):
         yield Act(f"{who} moves to {target}", org_moves.move, partial(_move, who, target))
     for who in ("mary", "gone", "boss", "pat", "oscar", "root"):
@@ -93,6 +98,12 @@ def _of_users() -> Iterator[Act]:
         deactivation.reactivate,
         lambda by: deactivation.reactivate(user_ids=[user("gone").pk], by=by, at=NOW),
     )
+    yield Act(
+        "gone is back by hand",
+        reactivation_by_hand.reactivate,
+        lambda by: reactivation_by_hand.reactivate(user_ids=[user("gone").pk], by=by, at=NOW),
+    )
+    yield from _of_many_users()
     yield Act("root is renamed", user_profiles.update_profiles, partial(_rename, "root", "root.old"))
     for who in ("root", "mary", "pat"):
         yield Act(f"{who} is edited", profile_edits.edit, partial(_edit, who))
@@ -104,6 +115,32 @@ def _of_users() -> Iterator[Act]:
         noted_matches.forget,
         lambda by: noted_matches.forget(user_ids=[user("mary").pk], by=by, at=NOW),
     )
+
+
+def _of_many_users() -> Iterator[Act]:
+    for role_name in GIVEN_ROLES:
+        yield Act(f"many become {role_name}", confirmation.confirm, partial(_many, BulkKind.ADD_ROLE, role_name))
+    for target in ("Gifts", "Right"):
+        yield Act(f"many move to {target}", confirmation.confirm, partial(_many, BulkKind.MOVE, target))
+    for kind in (BulkKind.UNBLOCK, BulkKind.REACTIVATE):
+        yield Act(f"many: {kind}", confirmation.confirm, partial(_many, kind, ""))
+    yield Act("many lose Chief, and get it back", confirmation.confirm, _take_and_give_back)
+
+
+def _many(kind: BulkKind, argument: str, by: Actor) -> BulkAct:
+    actor = User.objects.get(pk=by.user_id)
+    act = prepared(kind, User.objects.all(), by=actor)
+    target = org(argument) if kind == BulkKind.MOVE else None
+    given = role(argument) if kind in {BulkKind.ADD_ROLE, BulkKind.REMOVE_ROLE} else None
+    return carried_out(confirmed(act, by=actor, org=target, role=given))
+
+
+def _take_and_give_back(by: Actor) -> object:
+    return undone(_many(BulkKind.REMOVE_ROLE, "Chief", by), by=User.objects.get(pk=by.user_id))
+
+
+def _move_each(who: str, target: str, by: Actor) -> object:
+    return org_moves_by_hand.move_each(moves={user(who).pk: org(target).pk}, by=by, at=NOW)
 
 
 def _set_roles(who: str, role_name: str, by: Actor) -> object:

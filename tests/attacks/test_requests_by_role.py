@@ -8,16 +8,20 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
+from directory.models import BulkKind
 from orgs.models import Archive
 from orgs.permissions import STANDARD_ROLES
 from tests.attacks.address_table import NEEDED
 from tests.attacks.attempts import Attempt, attack
 from tests.attacks.urls import DECIDED_BY_THE_RUN, KINDS, PAGES, SCOPED, mostly_whole
 from tests.attacks.world import Company, World
+from tests.bulk_acts import done
 from tests.makers import PASSWORD, make_device, make_matter, make_user, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
+# Only who chose the users finds the question.
+OF_ONE_PERSON = {"bulk_acts:ask"}
 NOWHERE, ONES_OWN_PART, EVERYWHERE = "nowhere", "in one's own part", "everywhere"
 # A key of one's own part, and the key of every org that includes it.
 EVERY_ORG = {
@@ -53,6 +57,7 @@ def places(world: World) -> dict[str, dict[str, Any]]:
             "device": company.device,
             "archive": Archive.objects.get(device=company.device),
             "matter": make_matter(f"Matter of {where}", company.worker, org=company.org),
+            "act": done(BulkKind.UNBLOCK, [company.worker], by=company.admin),
         }
         for where, company in (("own org", own), ("org below", lower), ("other company", world.foreign))
     }
@@ -81,6 +86,8 @@ def knock(attempt: Attempt, client: Any, name: str, where: str, address: str, re
     else:
         # What is there: a page, a step before it, or a reason why there is nothing to do.
         expected = {200, 302, 404} if not where else {200, 302}
+        if name in OF_ONE_PERSON:
+            expected.add(404)
         if name in DECIDED_BY_THE_RUN:
             expected.add(403)
     if expected <= {403, 404} and "POST" in PAGES[name].methods:

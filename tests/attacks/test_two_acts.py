@@ -72,6 +72,8 @@ HARMLESS = {
         "refuse_to_take",
         "refuse_gains",
         "refuse_above",
+        "gains",
+        "above",
         "refuse_roles",
     },
     "orgs.actions.local_password_guard": {
@@ -86,6 +88,9 @@ HARMLESS = {
     "directory.actions.stored_plans": {"apply_plan", "discard", "refuse_unless_applicable", "why_not_applicable"},
     "directory.actions.undo": {"start"},
     "directory.actions.alerts": {"dismiss"},
+    # They choose people, and confirming does the rest.
+    "directory.actions.bulk.choosing": {"prepare", "prepare_undo"},
+    "directory.actions.bulk.confirmation": {"cancel"},
     # The ids stay, so nobody else is matched.
     "directory.actions.noted_matches": {"give_up"},
     "directory.actions.old_rows": {"remove_old"},

@@ -55,9 +55,10 @@ KINDS = {
     "ldap_servers": "server",
     "runs": "run",
     "alerts": "alert",
+    "bulk_acts": "act",
 }
 # Areas whose objects belong to an org: nobody finds those of another company.
-SCOPED = ("users", "orgs", "devices", "archives", "legal_holds")
+SCOPED = ("users", "orgs", "devices", "archives", "legal_holds", "bulk_acts")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,14 @@ from django.db.models import Model
 from django.test import Client
 
 from directory.actions import due_runs
-from directory.models import Mail, Match, RunState, ScriptVersion, StoredEntry, SyncSettings
+from directory.models import BulkKind, Mail, Match, RunState, ScriptVersion, StoredEntry, SyncSettings
 from directory.sync.stored.plan_json import identity_to_json
 from directory.values.ldap import Identity
 from directory.values.plan import Action
 from orgs.actions.users import blocking, deactivation
 from orgs.models import Device, Org, User
 from orgs.rules.actors import SYSTEM
+from tests.bulk_acts import done
 from tests.makers import (
     NOW,
     PASSWORD,
@@ -112,6 +113,7 @@ def _objects(company: Company) -> dict[str, Model]:
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
         "matter": make_matter("Inquiry", worker, org=company.org),
         "policy": make_policy("Mail only", company.org),
+        "act": done(BulkKind.UNBLOCK, [worker], by=company.admin),
         "alert": make_alert(),
         "match": Match.objects.create(user=worker, server=server, dn="uid=worker", unique_id="4711", matched_at=NOW),
         "entry": StoredEntry.objects.create(

@@ -29,13 +29,18 @@ class AuditTable(Table):
         empty_text = _("Nothing has been written yet.")
 
     def render_actor_label(self, record: AuditEntry) -> str | SafeString:
-        if record.run_id is None:
+        if record.run_id is not None:
+            by = link(address_of("runs:detail", record.run_id), f"{_('run')} {record.run_id}")
+        elif record.bulk_act_id is not None:
+            by = link(address_of("bulk_acts:detail", record.bulk_act_id), f"{_('bulk act')} {record.bulk_act_id}")
+        else:
             return record.actor_label
-        run = link(address_of("runs:detail", record.run_id), f"{_('run')} {record.run_id}")
-        return SafeString(f"{conditional_escape(record.actor_label)} · {run}")
+        return SafeString(f"{conditional_escape(record.actor_label)} · {by}")
 
     def render_object_label(self, record: AuditEntry) -> SafeString:
         label: str | SafeString = record.object_label
+        if record.object_type == "bulk act":
+            label = link(address_of("bulk_acts:detail", record.object_id), label)
         if record.object_type == "run":
             label = link(address_of("runs:detail", record.object_id), label)
         kind = conditional_escape(record.object_type)

@@ -9,6 +9,7 @@ import django_tables2 as tables
 from django.utils.formats import localize
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django_tables2.columns.base import BoundColumn
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor, AttributeDict, signature
@@ -48,6 +49,8 @@ def _as_a_card(table: tables.Table, column: BoundColumn) -> dict[str, Any]:
     own = str(attributes.get("class", ""))
     if column.name == (table.main_column or next(iter(table.columns.names()))):
         return attributes | {"class": f"{own} main".strip()}
+    if isinstance(column.column, PickColumn):
+        return attributes
     if column.name == table.state_column:
         return attributes | {"class": f"{own} first".strip()}
     return attributes | {"data-label": column.header}
@@ -82,6 +85,25 @@ class TimeColumn(tables.Column):  # type: ignore[misc]
 
     def render(self, value: datetime) -> str | SafeString:
         return when(value)
+
+
+class PickColumn(tables.Column):  # type: ignore[misc]
+    """Checkboxes that choose rows; the head ticks all rows of the page, by script."""
+
+    def __init__(self) -> None:
+        super().__init__(orderable=False, empty_values=(), attrs={"td": {"class": "pick-cell"}})
+
+    @property
+    def header(self) -> SafeString:
+        """The checkbox of the whole page."""
+        box = '<label class="pick needs-script"><input class="form-check-input" type="checkbox" data-pick-page aria-label="{}"></label>'
+        return format_html(box, gettext("Select all on this page"))
+
+
+def pick_box(name: str, value: int, label: str) -> SafeString:
+    """Return the checkbox of a row; it belongs to the form of the bar of acts."""
+    box = '<label class="pick"><input class="form-check-input" type="checkbox" form="pick-form" name="{}" value="{}" aria-label="{}"></label>'
+    return format_html(box, name, value, label)
 
 
 def link(address: str, text: str) -> SafeString:

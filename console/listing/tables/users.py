@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.elements import badges
 from console.elements.url_cache import address_of
-from console.listing.tables.columns import Table, link, plain
+from console.listing.tables.columns import PickColumn, Table, link, pick_box, plain
 from orgs.models import User
 from orgs.text import misleading
 
@@ -23,7 +23,9 @@ class UserTable(Table):
     fragment = "user-list"
     few_values = frozenset({"org", "states"})
     state_column = "states"
+    main_column = "username"
 
+    pick = PickColumn()
     username = tables.Column(verbose_name=_("Username"), order_by="username_key")
     name = tables.Column(verbose_name=_("Name"), accessor="full_name", order_by=("last_name", "first_name"))
     email = tables.Column(verbose_name=_("Email"), default="–")
@@ -33,6 +35,9 @@ class UserTable(Table):
 
     class Meta:
         empty_text = _("There are no users yet. They come in by self-service, by deployment, by CSV or by hand.")
+
+    def render_pick(self, record: User) -> SafeString:
+        return pick_box("user", record.pk, gettext("Select %(user)s") % {"user": record.username})
 
     def render_username(self, record: User) -> SafeString:
         shown = link(address_of("users:detail", record.pk), record.username)

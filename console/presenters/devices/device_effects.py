@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from console.elements.effects import Effect, concerning
 from console.presenters.user_effects.archive_figures import archive_figures, expiry_in_words
-from console.presenters.user_effects.state_effects import with_devices
+from directory.actions.users.reactivation_by_hand import with_devices
 from orgs.models import Archive, ArchiveState, Device
 from orgs.models.archives import ArchiveQuerySet
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from console.elements.effects import Effect, concerning
 from console.presenters.user_effects.administration_reach import reach_lost
 from console.presenters.user_effects.archive_figures import archive_figures, expiry_in_words
+from directory.actions.users.reactivation_by_hand import with_devices
 from directory.models import SyncSettings
 from directory.org_scope import servers_by_org
 from orgs.models import Archive, ArchiveState, Device, SetBy
@@ -180,11 +181,6 @@ def reactivating(users: UserQuerySet, *, at: datetime) -> list[Effect]:
             _skipped(users.filter(active=True), _("Active already.")),
         ]
     )
-
-
-def with_devices() -> bool:
-    """Return whether the settings reactivate devices with their user."""
-    return not SyncSettings.objects.filter(reactivate_devices=False).exists()
 
 
 def synchronized(users: UserQuerySet) -> UserQuerySet:

@@ -27,7 +27,7 @@ class StoryItem:
     """One thing that happened to a user.
 
     ``run`` is the run that did it, None for a person; ``who`` is the person. ``outcome`` is empty for what was done.
-    ``before`` and ``after`` hold what differs, ``why`` the steps of a run.
+    ``before`` and ``after`` hold what differs, ``why`` the steps of a run. ``bulk_act`` is the person's act on many users.
     """
 
     at: datetime
@@ -40,6 +40,7 @@ class StoryItem:
     before: Mapping[str, Any] | None = None
     after: Mapping[str, Any] | None = None
     why: tuple[str, ...] = ()
+    bulk_act: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,7 @@ def _of_act(entries: Collection[AuditEntry], hidden: frozenset[str]) -> StoryIte
         icon=icon,
         tone=tone,
         who=first.actor_label,
+        bulk_act=first.bulk_act_id,
         before=_without(before, hidden),
         after=_without(after, hidden),
     )

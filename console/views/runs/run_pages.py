@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.http.page_requests import render_page
+from console.http.page_requests import STOP_POLLING, render_page
 from console.listing.exports import csv_file, json_file
 from console.listing.filters.runs import ChangeFilter, RunFilter
 from console.listing.listing import show_list
@@ -28,9 +28,6 @@ from directory.models import LdapServer, Run, Trigger
 from directory.models.runs.run import RunQuerySet
 from directory.sync.finish import json_summary
 from orgs.permissions import Permission
-
-# The status that makes htmx stop polling.
-STOP_POLLING = 286
 
 
 @require_safe

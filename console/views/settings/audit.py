@@ -20,7 +20,7 @@ from orgs.models import AuditEntry
 from orgs.models.audit import AuditEntryQuerySet
 from orgs.permissions import Permission
 
-_COLUMNS = ("at", "who", "run", "action", "kind", "id", "object", "before", "after")
+_COLUMNS = ("at", "who", "run", "action", "kind", "id", "object", "before", "after", "bulk_act")
 
 
 @require_safe
@@ -48,4 +48,4 @@ def _rows(entries: AuditEntryQuerySet) -> Iterator[list[Any]]:
     for entry in entries.iterator(chunk_size=1000):
         what = [entry.action, entry.object_type, entry.object_id, entry.object_label]
         change = [json.dumps(entry.before), json.dumps(entry.after)]
-        yield [entry.at, entry.actor_label, entry.run_id, *what, *change]
+        yield [entry.at, entry.actor_label, entry.run_id, *what, *change, entry.bulk_act_id]

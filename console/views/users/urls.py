@@ -22,6 +22,7 @@ app_name = "users"
 urlpatterns = [
     path("", user_pages.user_list, name="list"),
     path("users.csv", user_pages.user_export, name="export"),
+    path("chosen.csv", user_pages.chosen_export, name="export-chosen"),
     path("add/", user_add.add, name="add"),
     path("upload/", user_upload.upload, name="upload"),
     path("upload/preview/", user_upload.preview, name="upload-preview"),

@@ -7,21 +7,25 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Prefetch
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.http.page_requests import render_page
 from console.listing.exports import csv_file
+from console.listing.filters.chosen_users import chosen_users
 from console.listing.filters.users import UserFilter
 from console.listing.listing import show_list
 from console.listing.tables.users import UserTable
+from console.presenters.bulk_acts.act_kinds import offered_kinds
 from console.security.access import ConsoleRequest, confirmed, require
 from console.views.acts import carry_out
 from console.views.users.act_questions import managed_user
 from directory.actions import namesake_usernames
+from directory.input_errors import Refused
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
@@ -56,7 +60,8 @@ def user_list(request: ConsoleRequest) -> HttpResponse:
     # Prefetch roles as lists: a query set for each row takes longer than everything else about roles.
     users = _listed(request).prefetch_related(None).prefetch_related(Prefetch("roles", to_attr="listed_roles"))
     listing = show_list(request, users, table=UserTable, filters=UserFilter, export=reverse("users:export"))
-    return render_page(request, "users/list.html", {"listing": listing}, fragments=("user-list",))
+    context = {"listing": listing, "kinds": offered_kinds(request.user)}
+    return render_page(request, "users/list.html", context, fragments=("user-list",))
 
 
 @require_safe
@@ -65,6 +70,20 @@ def user_export(request: ConsoleRequest) -> StreamingHttpResponse:
     """Return the filtered users as CSV."""
     chosen = UserFilter(request.GET, queryset=_listed(request), request=request).qs.order_by("username_key", "pk")
     return csv_file("users.csv", _COLUMNS, _rows(chosen))
+
+
+@require_POST
+@require(Permission.USER_READ)
+def chosen_export(request: ConsoleRequest) -> HttpResponseBase:
+    """Return the users who were chosen in the list as CSV."""
+    try:
+        chosen, _filters = chosen_users(request)
+    except Refused as reason:
+        messages.error(request, str(reason))
+        return HttpResponseRedirect(reverse("users:list"))
+    return csv_file(
+        "users.csv", _COLUMNS, _rows(chosen.with_hold().select_related("org").order_by("username_key", "pk"))
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

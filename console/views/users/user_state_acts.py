@@ -20,6 +20,7 @@ from console.presenters.user_effects import local_management_effects, state_effe
 from console.presenters.users.user_acts import UserAct
 from console.security.access import ConsoleRequest, require
 from console.views.users.act_questions import Question, ask, managed_user, only
+from directory.actions.users import reactivation_by_hand
 from orgs.actions.archives import Restored
 from orgs.actions.users import blocking, deactivation, local_passwords, pending_deactivation
 from orgs.actions.users.deactivation import Deactivated
@@ -89,10 +90,6 @@ def _reactivated(user: User, result: tuple[frozenset[int], Restored]) -> str:
     return words % {"user": user.username, "archives": restored.archives, "lost": restored.lost}
 
 
-def _reactivate(**call: Any) -> tuple[frozenset[int], Restored]:
-    return deactivation.reactivate(**call, with_devices=state_effects.with_devices())
-
-
 block = _page(
     StateAct(
         UserAct.BLOCK,
@@ -131,7 +128,7 @@ reactivate = _page(
         gettext_lazy("Reactivate %(user)s?"),
         gettext_lazy("Reactivate"),
         lambda users, at: state_effects.reactivating(users, at=at),
-        _reactivate,
+        reactivation_by_hand.reactivate,
         _reactivated,
     )
 )

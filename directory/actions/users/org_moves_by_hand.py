@@ -1,8 +1,8 @@
-"""Moves users to another org by hand; devices of users whom its directory does not know have to sign in again."""
+"""Moves users to other orgs by hand; devices of users whom the new org's directory does not know have to sign in again."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db import transaction
@@ -14,17 +14,29 @@ from orgs.models import Org, User
 from orgs.rules.actors import Actor
 
 
-@transaction.atomic
 def move(*, user_ids: Collection[int], org: Org, by: Actor, at: datetime) -> frozenset[int]:
     """Move users to the org. Return who was moved.
 
     Raises:
-        Refused: when the org is not active; when a user would reach further than ``by``, or the org's default roles
+        Refused: as ``move_each`` does.
+    """
+    return move_each(moves=dict.fromkeys(user_ids, org.pk), by=by, at=at)
+
+
+@transaction.atomic
+def move_each(*, moves: Mapping[int, int], by: Actor, at: datetime) -> frozenset[int]:
+    """Move users (keys) into orgs (values). Return who was moved.
+
+    Raises:
+        Refused: when an org is not active; when a user would reach further than ``by``, or the org's default roles
             hold more than ``by``; when the acting person or the last SYSADMIN could not sign in any more.
     """
     # The order of locks: orgs before users.
-    locks.orgs([org.pk])
-    locks.users(user_ids)
-    unknown = User.objects.filter(found_elsewhere.unknown_in(org.pk), pk__among=user_ids)
-    strangers = list(unknown.values_list("pk", flat=True))
-    return org_moves.move(moves=dict.fromkeys(user_ids, org.pk), strangers=strangers, by=by, at=at)
+    locks.orgs(moves.values())
+    locks.users(moves)
+    strangers: list[int] = []
+    for org_id in sorted(set(moves.values())):
+        movers = [pk for pk, target in moves.items() if target == org_id]
+        unknown = User.objects.filter(found_elsewhere.unknown_in(org_id), pk__among=movers)
+        strangers += unknown.values_list("pk", flat=True)
+    return org_moves.move(moves=moves, strangers=strangers, by=by, at=at)

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from directory.models.leases import nobody_works_on_it
 from directory.models.runs.readings import RunServer
 from directory.models.runs.run_changes import RunChange, RunChangeQuerySet
 from directory.models.runs.states import LIVE_STATES, RunState, Trigger
@@ -48,10 +47,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
     def abandoned(self) -> RunQuerySet:
         """Live runs without a worker, or whose worker's lease has expired by the database's clock."""
-        # A lease that lasts far too long was given before the clock was set back.
-        never = Now() + timedelta(seconds=10 * settings.RUN_LEASE_SECONDS)
-        free = Q(lease_until=None) | Q(lease_until__lt=Now()) | Q(lease_until__gt=never)
-        return self.live().filter(free)
+        return self.live().filter(nobody_works_on_it())
 
 
 class Run(models.Model):

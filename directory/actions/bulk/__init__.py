@@ -1,0 +1,1 @@
+"""Acts on many users at once, one module a step."""

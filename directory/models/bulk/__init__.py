@@ -1,0 +1,1 @@
+"""The models of acts on many users."""

@@ -1,0 +1,1 @@
+"""The rules of acts on many users, without Django."""
