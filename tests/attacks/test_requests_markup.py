@@ -16,7 +16,18 @@ from django.test import Client
 from django.urls import reverse
 
 from directory.models import Alert, LdapServer, Mail, Match, Run, RunChange, RunServer, ScriptVersion, StoredEntry
-from orgs.models import AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
+from orgs.models import (
+    AuditEntry,
+    Custodian,
+    Device,
+    Matter,
+    MatterEvent,
+    Org,
+    PreservationPolicy,
+    Role,
+    RoleGrant,
+    User,
+)
 from tests.attacks.attempts import attack, body
 from tests.attacks.forms import as_sent
 from tests.attacks.urls import MODELS, PAGES, SHOWN, data_fixes_of, data_fixes_of_the_site, mostly_whole
@@ -49,6 +60,10 @@ TEXTS: dict[str, tuple[type[Model], str]] = {
     "x-matter": (Matter, "name"),
     "x-policy": (Matter, "policy"),
     "x-matter-notes": (Matter, "notes"),
+    "x-reference": (Matter, "reference"),
+    "x-policy-name": (PreservationPolicy, "name"),
+    "x-policy-text": (PreservationPolicy, "kept"),
+    "x-event-actor": (MatterEvent, "actor_label"),
     "x-server": (LdapServer, "name"),
     "x-bind-dn": (LdapServer, "bind_dn"),
     "x-base": (LdapServer, "search_base"),
@@ -95,6 +110,7 @@ NESTED: dict[str, tuple[type[Model], str, Callable[[str], Any]]] = {
     "x-attributes": (StoredEntry, "attributes", lambda text: {"cn": [text], text: ["x"]}),
     "x-audit-after": (AuditEntry, "after", lambda text: {"role_name_script": text, text: "x"}),
     "x-permission": (Role, "permissions", lambda text: [text]),
+    "x-event-details": (MatterEvent, "details", lambda text: {text: [text, text]}),
 }
 SHORT = 64
 
@@ -178,7 +194,7 @@ def _everything(world: World) -> Iterator[tuple[str, str]]:
     client = world.client(SYSADMIN)
     files = {
         *("users:export", "devices:export", "archives:export", "archives:by-org-export"),
-        *("runs:csv", "runs:json", "audit:export"),
+        *("runs:csv", "runs:json", "audit:export", "legal_holds:report", "legal_holds:report-all"),
     }
     places = [PAGES[name].address(world) for name in SHOWN if name not in files]
     places += [reverse("runs:detail", args=[world.objects["held"].pk]), reverse("orgs:detail", args=[world.own.org.pk])]
@@ -353,6 +369,7 @@ FILES = {
     "archives:by-org-export": ("org",),
     "runs:csv": ("username", "ldap_server", "steps", "warnings", "org_before", "roles_after"),
     "audit:export": ("who", "action", "kind", "object"),
+    "legal_holds:report-all": ("matter", "reference", "username", "name"),
 }
 BEGINS = re.compile(r"(?:^|[;\r\n])[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
 
@@ -393,6 +410,7 @@ class _everywhere:  # noqa: N801
             User: ("username", "email", "first_name", "last_name"),
             Org: ("name",),
             Device: ("name", "os", "app_version"),
+            Matter: ("name", "reference"),
             RunChange: ("username", "server_name"),
             AuditEntry: ("actor_label", "action", "object_type", "object_label"),
         }
