@@ -18,6 +18,9 @@ from tests.makers import NOW, make_device, make_matter, make_policy, make_sysadm
 from tests.makers import PASSWORD as LOCAL_PASSWORD
 from tests.worlds import NOON, again, device, user
 
+# Milliseconds: a page that writes takes its time while other tests run.
+PATIENCE = 30_000
+
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 PASSWORD = "correct horse battery staple"
 
@@ -80,12 +83,12 @@ def test_a_person_is_put_on_hold_blocked_by_the_next_run_and_deactivated_by_the_
     clicks.link("Harbour Street")
     clicks.link("Add custodians")
     page.get_by_label("Search").fill("sean")
-    expect(page.locator("#found-users")).not_to_contain_text("mia")
+    expect(page.locator("#found-users")).not_to_contain_text("mia", timeout=PATIENCE)
     clicks.on(page.get_by_label("Choose sean"))
     clicks.button("Put the chosen on hold…")
-    expect(page.get_by_role("heading", name="Put on hold by Harbour Street?")).to_be_visible()
+    expect(page.get_by_role("heading", name="Put on hold by Harbour Street?")).to_be_visible(timeout=PATIENCE)
     clicks.button("Put 1 user on hold")
-    expect(page.get_by_text("1 user is on hold: sean.")).to_be_visible()
+    expect(page.get_by_text("1 user is on hold: sean.")).to_be_visible(timeout=PATIENCE)
     assert clicks.count == 6
 
     page.get_by_role("link", name="Security: LDAP", exact=True).click()
@@ -96,14 +99,14 @@ def test_a_person_is_put_on_hold_blocked_by_the_next_run_and_deactivated_by_the_
     blocked = again(sean)
     assert (blocked.active, blocked.blocked, blocked.pending) == (True, True, True)
 
-    # From the dashboard: the user's tab, release, confirm.
+    # From the user's page: the tab, release, confirm.
     page.goto(f"{live_server.url}/users/{sean.pk}/")
     clicks = Clicks(page)
     page.get_by_role("navigation", name="Parts of this user").get_by_role("link", name="Legal holds").click()
     clicks.link("Release… Harbour Street")
-    expect(page.get_by_text("Deactivated at once")).to_be_visible()
+    expect(page.get_by_text("Deactivated at once")).to_be_visible(timeout=PATIENCE)
     clicks.button("Release 1 user")
-    expect(page.get_by_text("1 user is deactivated, as that was pending: sean.")).to_be_visible()
+    expect(page.get_by_text("1 user is deactivated, as that was pending: sean.")).to_be_visible(timeout=PATIENCE)
     assert clicks.count == 2
     assert not again(sean).active
     assert Axe().run(page).violations_count == 0
