@@ -11,8 +11,9 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import due_runs, old_rows, user_uploads
+from directory.actions import due_runs, old_rows
 from directory.actions.bulk import carrying_out, choosing, waking
+from directory.actions.users import user_uploads
 from directory.scheduling import heartbeats
 from directory.scripts.distributed import remote_worker
 from directory.scripts.distributed.dispatcher import WorkerPool

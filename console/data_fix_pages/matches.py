@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fix_pages.admin_site import ActingAdmin, by
-from directory.actions import noted_matches
+from directory.actions.users import noted_matches
 from directory.models import Match
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from directory.actions import noted_matches, org_servers
+from directory.actions import org_servers
+from directory.actions.users import noted_matches
 from directory.input_errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
 from directory.org_scope import own_lists, servers_by_org

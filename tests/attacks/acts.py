@@ -9,11 +9,17 @@ from functools import partial
 from typing import Any
 
 from console.security import password_links
-from directory.actions import namesake_usernames, noted_matches, servers, user_uploads
+from directory.actions import servers
 from directory.actions.bulk import confirmation
 from directory.actions.organization import org_moves as moves_of_orgs
 from directory.actions.organization import org_settings
-from directory.actions.users import org_moves_by_hand, reactivation_by_hand
+from directory.actions.users import (
+    namesake_usernames,
+    noted_matches,
+    org_moves_by_hand,
+    reactivation_by_hand,
+    user_uploads,
+)
 from directory.models import BulkAct, BulkKind, LdapServer
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant

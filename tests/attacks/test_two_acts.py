@@ -103,7 +103,7 @@ HARMLESS = {
     "directory.actions.bulk.choosing": {"prepare", "prepare_undo"},
     "directory.actions.bulk.confirmation": {"cancel"},
     # The ids stay, so nobody else is matched.
-    "directory.actions.noted_matches": {"give_up"},
+    "directory.actions.users.noted_matches": {"give_up"},
     "directory.actions.old_rows": {"remove_old"},
     "directory.actions.key_rotation": {"rotate"},
     "directory.actions.sync_settings": {"save"},

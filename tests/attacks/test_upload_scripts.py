@@ -131,7 +131,7 @@ class TestAnOrgThatFollowsLdap:
             uploaded(olga, left, b"username\nsean\n")
             other = make_user("sean.ryan", org=left)
             unique_id = Upload.objects.get()
-            from directory.actions import user_uploads
+            from directory.actions.users import user_uploads
 
             decision = user_uploads.decisions_of(unique_id)[0]
             assert decision.match is not None

@@ -6,7 +6,7 @@ import io
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from directory.actions import user_uploads
+from directory.actions.users import user_uploads
 from directory.ldap.errors import DirectoryUnavailable
 from directory.provisioning.csv_file import BadCsv
 from orgs.actions.errors import Refused

@@ -14,8 +14,8 @@ from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from directory.actions import due_runs, plan_approvers, run_start_and_cancel, servers, stored_plans, undo
-from directory.actions import noted_matches as match_actions
 from directory.actions import sync_settings as settings_actions
+from directory.actions.users import noted_matches as match_actions
 from directory.input_errors import Invalid
 from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunState, Trigger
 from directory.org_scope import orgs_in_scope

@@ -159,7 +159,8 @@ class TestAnErrorInAView:
         is_silent(written, caplog, answer.content)
 
     @pytest.mark.parametrize(
-        "broken", ["directory.actions.user_uploads.preview", "directory.provisioning.person_values.validate_password"]
+        "broken",
+        ["directory.actions.users.user_uploads.preview", "directory.provisioning.person_values.validate_password"],
     )
     def test_that_takes_a_file_with_passwords(
         self, broken: str, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

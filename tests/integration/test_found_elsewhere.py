@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from directory import found_elsewhere
-from directory.actions import noted_matches, servers
+from directory.actions import servers
+from directory.actions.users import noted_matches
 from directory.input_errors import Refused
 from directory.models import LastSeen, LdapServer, Match, OrgServer, Run
 from directory.values.plan import Outcome

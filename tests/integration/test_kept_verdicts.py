@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from directory.actions import noted_matches, sync_settings
+from directory.actions import sync_settings
+from directory.actions.users import noted_matches
 from directory.models import LdapServer, Match, PlannedMatch, Run, RunState, StoredEntry
 from directory.scripts import server_sandbox
 from directory.sync import rule_fingerprints

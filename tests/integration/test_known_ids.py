@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import noted_matches, stored_plans
+from directory.actions import stored_plans
+from directory.actions.users import noted_matches
 from directory.models import KnownId, LastSeen, Match, Run, RunState
 from directory.sync import pipeline
 from directory.sync.identify import known_ids

@@ -14,7 +14,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from directory.actions import namesake_usernames, org_servers, servers
+from directory.actions import org_servers, servers
+from directory.actions.users import namesake_usernames
 from directory.management import servers_json
 from directory.models import LdapServer, RunChange
 from directory.sync.plan import precondition_facts

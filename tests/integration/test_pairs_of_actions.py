@@ -13,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 
 from directory import invariants
-from directory.actions import noted_matches
+from directory.actions.users import noted_matches
 from directory.models import Match
 from directory.sync.plan import stored_users
 from orgs.actions import archives, devices, legal_holds, org_tree, orgs, roles, state_restoration

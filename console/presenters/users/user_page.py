@@ -16,7 +16,7 @@ from console.presenters.users.history import StoryItem, UserHistory
 from console.presenters.users.role_origins import RoleOrigin, role_origins
 from console.presenters.users.state_reasons import StateReason, left_alone, state_reason
 from console.presenters.users.user_acts import UserActs, user_acts
-from directory.actions import namesake_usernames
+from directory.actions.users import namesake_usernames
 from directory.models import KnownId, Match, RunChange
 from orgs.models import Archive, Custodian, Device, Matter, User
 from orgs.permissions import Permission

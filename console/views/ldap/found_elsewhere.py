@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from console.http.page_requests import render_page
 from console.security.access import ConsoleRequest, author, confirmed, require
 from directory import found_elsewhere
-from directory.actions import noted_matches
+from directory.actions.users import noted_matches
 from directory.found_elsewhere import FoundOnServer
 from directory.input_errors import Refused
 from orgs.permissions import Permission

@@ -24,7 +24,7 @@ from console.presenters.bulk_acts.act_kinds import offered_kinds
 from console.security.access import ConsoleRequest, confirmed, require
 from console.views.acts import carry_out
 from console.views.users.act_questions import managed_user
-from directory.actions import namesake_usernames
+from directory.actions.users import namesake_usernames
 from directory.input_errors import Refused
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet

@@ -18,7 +18,7 @@ from console.http.upload_size_limit import too_large
 from console.listing.listing import Listing, show_table
 from console.listing.tables.user_upload import UploadTable
 from console.security.access import ConsoleRequest, author, require
-from directory.actions import user_uploads
+from directory.actions.users import user_uploads
 from directory.input_errors import Refused
 from directory.ldap.errors import DirectoryUnavailable
 from directory.models import Upload

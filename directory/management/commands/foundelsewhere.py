@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from directory import found_elsewhere
-from directory.actions import noted_matches
+from directory.actions.users import noted_matches
 from directory.found_elsewhere import FoundOnServer
 from directory.input_errors import Refused
 from orgs.rules.actors import COMMAND_LINE

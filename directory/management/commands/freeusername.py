@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory.actions import namesake_usernames
+from directory.actions.users import namesake_usernames
 from orgs.models import User
 from orgs.rules.actors import COMMAND_LINE
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.urls import reverse
 
-from directory.actions import namesake_usernames
+from directory.actions.users import namesake_usernames
 from directory.models import KnownId, LdapServer, Match, RunChange, RunRepeat, StoredEntry
 from directory.sync.stored import plan_json
 from directory.values.ldap import Identity

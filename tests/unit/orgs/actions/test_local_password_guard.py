@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
-from directory.actions import noted_matches
+from directory.actions.users import noted_matches
 from directory.models import Match
 from orgs.actions import orgs, roles
 from orgs.actions.errors import Refused
