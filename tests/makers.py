@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.test import Client
 
-from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
+from directory.models import Alert, AlertKind, FinishedUpload, LdapServer, Run, RunChange, RunServer, RunState, Trigger
+from directory.provisioning import outcome_rows
+from directory.provisioning.outcome_rows import OutcomeRow
+from directory.provisioning.upload_rows import Fate
 from directory.values.plan import Action, Outcome
 from orgs.actions import legal_holds, orgs, roles
 from orgs.actions.matters import policies
@@ -103,6 +107,22 @@ def make_policy(name: str = "Keep all", org: Org | None = None) -> PreservationP
     """Return the preservation policy of this name, a new one if there is none."""
     found = PreservationPolicy.objects.filter(name=name, org=org).first()
     return found or policies.add(name=name, kept="Everything.", org=org, by=SYSTEM, at=NOW)
+
+
+def make_finished_upload(org: Org, *, by: User | None = None, username: str = "worker.uploaded") -> FinishedUpload:
+    """Store what an upload into this org did: one user, who has been removed from the world, and one row refused."""
+    row = OutcomeRow(2, username, f"{username}@example.com", "Uploaded", "Worker", org.name, org.pk, Fate.CREATED)
+    rows = [row, replace(row, line=3, username=f"{username}.refused", fate=Fate.REFUSED, reasons=("no such org",))]
+    return FinishedUpload.objects.create(
+        user=by,
+        by_label=str(by) if by is not None else "ada",
+        org=org,
+        file_name="people.csv",
+        done_at=NOW,
+        created=1,
+        total=len(rows),
+        rows=outcome_rows.packed(rows),
+    )
 
 
 def make_server(name: str = "Headquarters", **values: Any) -> LdapServer:

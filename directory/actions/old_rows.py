@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from directory import retention
-from directory.models import Alert, Mail, Run, RunChange, RunRepeat
+from directory.models import Alert, FinishedUpload, Mail, Run, RunChange, RunRepeat
 from directory.models.runs.run_repeats import within
 from directory.sync.review import plan_contributors
 from directory.sync.stored import repeated_rows
@@ -67,6 +67,7 @@ def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
         yield _runs(before, at)
     if before := kept.before(kept.audit_days, at):
         yield _audit_parts(before)
+        yield _parts("uploads", FinishedUpload.objects.filter(done_at__lt=before))
 
 
 def _clear_sessions() -> None:

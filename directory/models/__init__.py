@@ -26,7 +26,7 @@ from directory.models.script_versions import ScriptVersion
 from directory.models.servers.ldap_server import LdapServer, OrgServer
 from directory.models.stored_entries import NamedGroup, StoredEntry
 from directory.models.sync_settings import SyncSettings
-from directory.models.user_uploads import Upload
+from directory.models.user_uploads import FinishedUpload, Upload
 
 __all__ = [
     "LIVE_BULK_STATES",
@@ -40,6 +40,7 @@ __all__ = [
     "BulkState",
     "CachedDecision",
     "EvaluationBatch",
+    "FinishedUpload",
     "Heartbeat",
     "KnownId",
     "LastSeen",

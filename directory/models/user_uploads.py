@@ -1,4 +1,4 @@
-"""Uploaded CSV files of users: the decisions about each row, between preview and creation, only for the uploader."""
+"""Uploaded CSV files of users: the preview of each row, only for the uploader, and what became of each row afterwards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from directory.models.fields import EncryptedTextField
 from orgs.models import Org, User
+from orgs.permissions import Permission
 
 KEPT_FOR = timedelta(hours=1)
 
@@ -26,7 +27,7 @@ class UploadQuerySet(models.QuerySet["Upload"]):
 
 
 class Upload(models.Model):
-    """One administrator's upload, at most one at a time; decisions have names and hashed passwords, so they are encrypted."""
+    """One administrator's upload, at most one at a time; its rows have names and hashed passwords: they are encrypted."""
 
     id: int
     user = models.OneToOneField(User, models.CASCADE, related_name="upload")
@@ -50,3 +51,37 @@ class Upload(models.Model):
     def expires_at(self) -> datetime:
         """The moment from which the upload can't be carried out any more."""
         return self.uploaded_at + KEPT_FOR
+
+
+class FinishedUploadQuerySet(models.QuerySet["FinishedUpload"]):
+    """Named queries of finished uploads."""
+
+    def visible_to(self, viewer: User) -> FinishedUploadQuerySet:
+        """All uploads for whoever changes users of every org, their own for others; their page leaves out rows of other orgs."""
+        if viewer.may_everywhere(Permission.USER):
+            return self
+        return self.filter(user=viewer) if viewer.may(Permission.USER) else self.none()
+
+
+class FinishedUpload(models.Model):
+    """An upload that was carried out; ``rows`` have people's names and addresses, so they are encrypted."""
+
+    id: int
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="finished_uploads")
+    by_label = models.CharField(_("who"), max_length=255)
+    org = models.ForeignKey(Org, models.SET_NULL, null=True, related_name="+")
+    file_name = models.CharField(_("file"), max_length=255)
+    done_at = models.DateTimeField(_("when"), db_index=True)
+    created = models.PositiveIntegerField(_("users created"))
+    total = models.PositiveIntegerField(_("rows"))
+    rows = EncryptedTextField()
+
+    objects = models.Manager.from_queryset(FinishedUploadQuerySet)()
+
+    class Meta:
+        verbose_name = _("finished upload")
+        verbose_name_plural = _("finished uploads")
+        ordering = ["-done_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.file_name

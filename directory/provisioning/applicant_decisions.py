@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from directory.ldap.groups.people_reader import PeopleReader
 from directory.provisioning.applicants import Applicant
 from directory.provisioning.creation_context import CreationContext, TargetOrg
-from directory.provisioning.decision_values import Decision
+from directory.provisioning.decision_values import Case, Decision
 from directory.provisioning.directory_lookup import FoundPerson, ReaderOf, look_up
 from directory.sync.identify import known_ids
 from directory.sync.plan.rules.email_addresses import addresses, spelled_as
@@ -65,15 +65,17 @@ def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) 
     """Decide about an applicant without an entry; ``looked_up`` is whether a directory was searched."""
     nearest = context.plan_context.by_id[context.nearest(applicant.org, applicant.way)]
     in_directory = context.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
-    refusal = ""
-    if applicant.password and in_directory:
+    refusal, case = "", Case.NOTHING if in_directory else Case.LOCAL
+    if applicant.has_password and in_directory:
         refusal = f"not created: {nearest.name} follows LDAP, so the user signs in by LDAP: leave the password empty"
+        case = Case.PASSWORD
     # A refused applicant creates no org either.
     target_org, makes = context.walk(applicant.org, () if refusal else applicant.way)
     by = Granting.of_no_server(context.plan_context, follows_ldap=in_directory)
     roles, warnings = _roles(applicant, target_org, context, by)
     if looked_up and not applicant.managed_locally:
         warnings.insert(0, "was not found in the directory: the next sync will deactivate this user")
+        case = Case.NOT_IN_DIRECTORY if case == Case.NOTHING else case
     return Decision(
         line=applicant.line,
         profile=applicant.profile,
@@ -84,10 +86,15 @@ def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) 
         roles=() if refusal else roles,
         notes=applicant.notes,
         managed_locally=applicant.managed_locally,
-        password=make_password(applicant.password) if applicant.password and not refusal else "",
+        password="" if refusal else _hashed(applicant),
         refusal=refusal,
         warnings=() if refusal else tuple(warnings),
+        case=case,
     )
+
+
+def _hashed(applicant: Applicant) -> str:
+    return applicant.hashed_password or (make_password(applicant.password) if applicant.password else "")
 
 
 def _of_entry(
@@ -97,9 +104,7 @@ def _of_entry(
     usernames_by_id: Mapping[str, str],
     within: Collection[int] | None,
 ) -> Decision:
-    refusal = _refusal(hit, usernames_by_id.get(fold(applicant.profile.username), "")) or _refused_password(
-        applicant, hit
-    )
+    case, refusal = _refusal(applicant, hit, usernames_by_id.get(fold(applicant.profile.username), ""))
     way = applicant.way
     if not refusal and hit.verdict.org_name is not None:
         way = (*way, hit.verdict.org_name)
@@ -125,14 +130,8 @@ def _of_entry(
         findings=_findings(hit),
         refusal=refusal,
         warnings=tuple(warnings),
+        case=case,
     )
-
-
-def _refused_password(applicant: Applicant, hit: FoundPerson) -> str:
-    """Refuse a password: its uploader could sign in as this person, with all roles that the directory ever gives them."""
-    if not applicant.password:
-        return ""
-    return f"not created: {hit.server.name} knows this person, who signs in by LDAP: leave the password empty"
 
 
 def _roles(
@@ -150,16 +149,22 @@ def _roles(
     return context.role_ids(found.roles or ()), list(found.warnings)
 
 
-def _refusal(hit: FoundPerson, user: str) -> str:
+def _refusal(applicant: Applicant, hit: FoundPerson, user: str) -> tuple[Case, str]:
     """Return why no user is created from an entry; ``user`` is the username of a user who already is this person."""
     if hit.competitor:
-        return f"not created: two entries claim this username: {hit.entry.dn} and {hit.competitor}"
+        return Case.NOTHING, f"not created: two entries claim this username: {hit.entry.dn} and {hit.competitor}"
     if user:
         # The next sync renames that user: a second account for one person would be a conflict for both.
-        return f"not created: this person is the user {user} already"
+        return Case.USER_ALREADY, f"not created: this person is the user {user} already"
     if hit.verdict.error is not None:
-        return f"not created: {hit.verdict.error}"
-    return "" if hit.verdict.active else f"not created: the active script of {hit.server.name} says inactive"
+        return Case.NOTHING, f"not created: {hit.verdict.error}"
+    if not hit.verdict.active:
+        return Case.INACTIVE, f"not created: the active script of {hit.server.name} says inactive"
+    if applicant.has_password:
+        # Its uploader could sign in as this person, with all roles that the directory ever gives them.
+        text = f"not created: {hit.server.name} knows this person, who signs in by LDAP: leave the password empty"
+        return Case.PASSWORD, text
+    return Case.NOTHING, ""
 
 
 def _findings(hit: FoundPerson) -> str:

@@ -14,7 +14,7 @@ class Applicant:
 
     ``way`` are names of orgs that lead from ``org`` to the user's org; a missing one is made below the one before it.
     ``roles`` are ids of roles chosen by hand, for when no script returns roles; None for the org's default roles. A person
-    to be managed locally is not searched for in the directory.
+    to be managed locally is not searched for in the directory. A password is plain text or already hashed.
     """
 
     profile: Profile
@@ -24,4 +24,10 @@ class Applicant:
     roles: frozenset[int] | None = None
     managed_locally: bool = False
     password: str = field(default="", repr=False)
+    hashed_password: str = field(default="", repr=False)
     line: int = 0
+
+    @property
+    def has_password(self) -> bool:
+        """Whether a password is given."""
+        return bool(self.password or self.hashed_password)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from directory.models import Match
 from directory.provisioning.applicant_decisions import decide
 from directory.provisioning.applicants import Applicant
-from directory.provisioning.decision_values import Decision
+from directory.provisioning.decision_values import Decision, without_unknown
 from directory.sync.identify import known_ids
 from orgs.actions import orgs as org_actions
 from orgs.actions.users import user_creation
@@ -33,18 +33,27 @@ class Created:
 
 
 def create(
-    applicants: Sequence[Applicant], *, created_by: CreatedBy, by: Actor, at: datetime, with_scripts: bool = True
+    applicants: Sequence[Applicant],
+    *,
+    created_by: CreatedBy,
+    by: Actor,
+    at: datetime,
+    with_scripts: bool = True,
+    unknown_too: bool = True,
 ) -> Created:
     """Create users from these applicants; in LDAP orgs the scripts run first, unless ``with_scripts`` is false.
 
-    When the org name script returns an org that does not exist, it is made below the applicant's org.
+    With ``unknown_too`` people are created who are not in the directory of their org. When the org name script returns an org that does not exist, it is made below the applicant's org.
 
     Raises:
         Refused: when a username is empty, double or taken.
         DirectoryUnavailable: when a directory that has to be searched can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    return carry_out(decide(applicants, by=by, at=at, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
+    decisions = decide(applicants, by=by, at=at, with_scripts=with_scripts)
+    if not unknown_too:
+        decisions = [without_unknown(decision) for decision in decisions]
+    return carry_out(decisions, created_by=created_by, by=by, at=at)
 
 
 def _lock_parents(decisions: Iterable[Decision]) -> None:

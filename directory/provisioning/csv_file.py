@@ -1,37 +1,53 @@
-"""Reads users from a CSV file: checks all rows before any user is created, and reports all problems at once."""
+"""Reads users from a CSV file: every row with all that is wrong with it, or a refusal of the file as a whole."""
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from directory.provisioning import person_values
+from directory.provisioning import csv_text, person_values
+from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_text import CsvText
 from orgs.actions.users import user_creation
 from orgs.text import counted, fold, misleading
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
+# The column of reasons in a download of rows; it is not read when they are uploaded again.
+REASONS = "problems"
+# Names of columns that other programs write.
+_ALSO_CALLED = {
+    "user_name": "username",
+    "e_mail": "email",
+    "email_address": "email",
+    "firstname": "first_name",
+    "given_name": "first_name",
+    "lastname": "last_name",
+    "surname": "last_name",
+    "organization": "org",
+}
 MEGABYTE = 1024 * 1024
 # Hashing one password takes a good part of a second, on purpose.
 MOST_PASSWORDS = 200
 MOST_PROBLEMS = 100
-LINE_END = re.compile(r"\r(?!\n)")
-# Other kinds of files that people upload as CSV: their first bytes, and a description.
-OTHER_FILES = (
-    (b"PK\x03\x04", "an Excel or ZIP file"),
-    (b"PK\x05\x06", "an empty ZIP file"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"7z\xbc\xaf", "a 7-Zip file"),
-    (b"%PDF", "a PDF file"),
-    (b"{\\rtf", "a text with formatting"),
-)
+
+
+class Problem(NamedTuple):
+    """What is wrong with a value of a row; ``column`` is empty for the row as a whole, or ``text`` names it (``whole``)."""
+
+    column: str
+    text: str
+    whole: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.column}: {self.text}" if self.column and not self.whole else self.text
+
+    def in_line(self, line: int) -> str:
+        """Return the problem with its line."""
+        return f"line {line}{', ' if self.column and not self.whole else ': '}{self}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +66,12 @@ ON_THE_PAGE = Size(megabytes=5, rows=50_000)
 ON_THE_COMMAND_LINE = Size(megabytes=100, rows=500_000)
 
 
-class BadCsv(Exception):
-    """The file can't be used; ``problems`` have line, column and what to do; the message has the first of them."""
-
-    def __init__(self, *problems: str, more: bool = False) -> None:
-        self.problems = (*problems, f"only the first {len(problems)} are named here") if more else problems
-        shown = "; ".join(problems[:5])
-        hidden = len(problems) - 5
-        rest = (
-            f"; and {hidden}{' or more' if more else ''} {'other problem' if hidden == 1 and not more else 'other problems'}"
-            if hidden > 0
-            else ""
-        )
-        super().__init__(f"{shown}{rest}")
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One person in the file; ``line`` counts from 1, the header included."""
+    """One person in the file; ``line`` counts from 1, the header included.
+
+    ``lasting`` are problems that do not show in the values: a wrong number of cells, a password that is not kept.
+    """
 
     line: int
     username: str
@@ -75,16 +79,25 @@ class Row:
     first_name: str = ""
     last_name: str = ""
     org: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     notes: str = ""
+    lasting: tuple[Problem, ...] = ()
 
     def __repr__(self) -> str:
         # Keep the password out of tracebacks.
         return f"Row(line={self.line}, username={self.username!r})"
 
 
-def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
-    """Return the people in a CSV file (RFC 4180) in UTF-8, or in UTF-16 with a BOM.
+@dataclass(frozen=True, slots=True)
+class CsvPeople:
+    """The rows of a file, right or wrong, and notes about how it was read."""
+
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+
+
+def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> CsvPeople:
+    """Return the people in a CSV file (RFC 4180) in UTF-8, UTF-16 with a mark, or Windows-1252.
 
     Raises:
         BadCsv: when the file can't be read, is too large, a column is unknown or missing, or a row is wrong.
@@ -93,45 +106,23 @@ def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
         if path.stat().st_size > size.bytes:
             raise BadCsv(f"larger than {size.megabytes} MB: split the file")
         with path.open("rb") as file:
-            return read_open(file, size=size)
+            people = read_open(file, size=size)
     except OSError as error:
         raise BadCsv(str(error.strerror)) from error
+    _all_right(people.rows)
+    return people
 
 
-def read_open(file: BinaryIO, *, size: Size) -> list[Row]:
-    """Return the people in an open file; read no more than the allowed size.
+def read_open(file: BinaryIO, *, size: Size, ignore_unknown: bool = False) -> CsvPeople:
+    """Return every row of an open file; read no more than the allowed size.
 
     Raises:
-        BadCsv: as ``read`` does.
+        BadCsv: when the file as a whole is wrong; with ``ignore_unknown`` unknown columns are left out and noted.
     """
     content = file.read(size.bytes + 1)
     if len(content) > size.bytes:
         raise BadCsv(f"larger than {size.megabytes} MB: split the file")
-    return parse(_text(content), size=size)
-
-
-def _text(content: bytes) -> str:
-    for beginning, what in OTHER_FILES:
-        if content.startswith(beginning):
-            raise BadCsv(f"line 1: this is {what}: save it as CSV (UTF-8)")
-    encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    try:
-        text = content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadCsv(f"line {line}: not {encoding.removesuffix('-sig').upper()}: save the file as UTF-8") from error
-    if "\0" in text:
-        raise BadCsv(f"line {_line_of(text, text.index(chr(0)))}: a NUL character: not a text file")
-    if lone := LINE_END.search(text):
-        raise BadCsv(
-            f"line {_line_of(text, lone.start())}: a line ends in a carriage return alone: save the file with the line "
-            "ends of Windows or Unix"
-        )
-    return text
-
-
-def _line_of(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
+    return _people(csv_text.read_text(content), size, ignore_unknown=ignore_unknown)
 
 
 def parse(text: str, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
@@ -140,29 +131,41 @@ def parse(text: str, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
     Raises:
         BadCsv: when a column is unknown or missing, or a row is wrong.
     """
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    return _all_right(_people(CsvText(text, csv_text.separator_of(text)), size, ignore_unknown=False).rows)
+
+
+def _all_right(rows: list[Row]) -> list[Row]:
     problems: list[str] = []
-    rows: list[Row] = []
-    try:
-        header = _header(next(reader, []))
-    except csv.Error as error:
-        raise BadCsv(f"line 1: {_reason(error)}") from error
-    for line, cells in _filled(reader):
-        if len(rows) == size.rows:
-            raise BadCsv(f"line {line}: more than {counted(size.rows, 'row', 'rows')}: split the file")
-        row, wrong = _row(line, header, cells)
-        problems += wrong
-        if len(problems) >= MOST_PROBLEMS:
-            raise BadCsv(*problems, more=True)
-        rows.append(row)
-    if not rows:
-        raise BadCsv("line 2: there is nobody in the file")
-    problems += _doubles(rows)
-    if sum(bool(row.password) for row in rows) > MOST_PASSWORDS:
-        problems.append(f"more than {MOST_PASSWORDS} rows have a password: split the file")
+    duplicates = duplicate_usernames(rows)
+    for row in rows:
+        found = [*problems_of(row), *duplicates.get(row.line, ())]
+        problems += [problem.in_line(row.line) for problem in found]
+        if len(problems) > MOST_PROBLEMS:
+            break
     if problems:
         raise BadCsv(*problems[:MOST_PROBLEMS], more=len(problems) > MOST_PROBLEMS)
     return rows
+
+
+def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
+    reader = csv.reader(io.StringIO(given.text, newline=""), strict=True, delimiter=given.separator)
+    notes = list(given.notes)
+    try:
+        header, unknown = _header(next(reader, []), ignore_unknown=ignore_unknown)
+    except csv.Error as error:
+        raise BadCsv(f"line 1: {_reason(error)}") from error
+    if unknown:
+        notes.append(f"Columns that were not read: {', '.join(unknown)}")
+    rows: list[Row] = []
+    for line, cells in _filled(reader):
+        if len(rows) == size.rows:
+            raise BadCsv(f"line {line}: more than {counted(size.rows, 'row', 'rows')}: split the file")
+        rows.append(_row(line, header, cells))
+    if not rows:
+        raise BadCsv("line 2: there is nobody in the file")
+    if sum(bool(row.password) for row in rows) > MOST_PASSWORDS:
+        raise BadCsv(f"more than {MOST_PASSWORDS} rows have a password: split the file")
+    return CsvPeople(rows, tuple(notes))
 
 
 def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -191,23 +194,37 @@ def _reason(error: csv.Error) -> str:
     )
 
 
-def _header(cells: list[str]) -> list[str]:
-    if len(cells) == 1:
-        for sign, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
-            if sign in cells[0]:
-                raise BadCsv(f"line 1: the columns are separated by {name}: save the file with commas")
-    if len(cells) > len(COLUMNS):
+# More columns than these are no list of people.
+_MOST_COLUMNS = 64
+
+
+def _header(cells: list[str], *, ignore_unknown: bool) -> tuple[list[str], list[str]]:
+    """Return the name of each column, empty for one that is not read, and the unknown ones; all problems at once."""
+    while len(cells) > 1 and not cells[-1].strip():
+        cells = cells[:-1]
+    if len(cells) > _MOST_COLUMNS:
         raise BadCsv(
             f"line 1: {counted(len(cells), 'column', 'columns')}: there are {len(COLUMNS)}: {', '.join(COLUMNS)}"
         )
-    header = [name.strip().lower() for name in cells]
-    if unknown := [name for name in header if name not in COLUMNS]:
-        raise BadCsv(f"line 1: there is no column {_shown(unknown[0])}; the columns are {', '.join(COLUMNS)}")
-    if twice := [name for name in header if header.count(name) > 1]:
-        raise BadCsv(f"line 1: the column {twice[0]} stands there twice")
-    if "username" not in header:
-        raise BadCsv("line 1: the column username is missing")
-    return header
+    header = [_column(cell) for cell in cells]
+    named = [name for name in header if name in COLUMNS]
+    unknown = [
+        _shown(cell.strip()) for cell, name in zip(cells, header, strict=True) if name not in (*COLUMNS, REASONS)
+    ]
+    problems = [f"line 1: the column {name} stands there twice" for name in COLUMNS if named.count(name) > 1]
+    if unknown and not ignore_unknown:
+        one = "is no column" if len(unknown) == 1 else "are no columns"
+        problems.append(f"line 1: there {one} {', '.join(unknown)}; the columns are {', '.join(COLUMNS)}")
+    if "username" not in header and not (unknown and not ignore_unknown and len(header) == 1):
+        problems.append("line 1: the column username is missing")
+    if problems:
+        raise BadCsv(*problems)
+    return [name if name in (*COLUMNS, REASONS) else "" for name in header], unknown
+
+
+def _column(cell: str) -> str:
+    name = "_".join(cell.strip().lower().replace("-", " ").replace("_", " ").split())
+    return _ALSO_CALLED.get(name, name)
 
 
 def _shown(text: str) -> str:
@@ -215,21 +232,49 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:59]}…")
 
 
-def _row(line: int, header: list[str], cells: list[str]) -> tuple[Row, list[str]]:
+def _row(line: int, header: list[str], cells: list[str]) -> Row:
+    lasting: list[Problem] = []
+    # Spreadsheets write empty cells behind the last column of some rows.
+    while len(cells) > len(header) and not cells[-1].strip():
+        cells = cells[:-1]
     if len(cells) != len(header):
-        return Row(line, ""), [f"line {line}: {counted(len(cells), 'cell', 'cells')}, but the header has {len(header)}"]
+        text = f"{counted(len(cells), 'cell', 'cells')}, but the header has {len(header)}"
+        lasting.append(Problem("", text))
+    values = {name: cell for name, cell in zip(header, cells, strict=False) if name in COLUMNS}
+    if REASONS in header:
+        values = {name: csv_text.without_apostrophes(cell) for name, cell in values.items()}
     # A password may begin or end with a space.
-    values = {name: cell if name == "password" else cell.strip() for name, cell in zip(header, cells, strict=True)}
-    wrong = [
-        f"line {line}, {name}: {problem}"
-        for name, value in values.items()
-        if (problem := person_values.problem(name, value))
+    values = {name: cell if name == "password" else cell.strip() for name, cell in values.items()}
+    password = values.pop("password", "")
+    if password and (wrong := person_values.problem("password", password)):
+        lasting.append(Problem("password", wrong))
+    return Row(line=line, password=password, lasting=tuple(lasting), **({"username": ""} | values))
+
+
+def problems_of(row: Row) -> list[Problem]:
+    """Return all that is wrong with a row by itself."""
+    found = list(row.lasting)
+    found += [
+        Problem(name, text)
+        for name in COLUMNS
+        if name != "password" and (text := person_values.problem(name, getattr(row, name)))
     ]
-    if not fold(values["username"]):
-        wrong.append(f"line {line}: the username is empty")
-    elif reason := misleading(values["username"]):
-        wrong.append(f"line {line}: the username could be taken for another one: {reason}")
-    return Row(line=line, **values), wrong
+    if not fold(row.username):
+        found.append(Problem("username", "the username is empty", whole=True))
+    elif reason := misleading(row.username):
+        found.append(Problem("username", f"the username could be taken for another one: {reason}", whole=True))
+    return found
+
+
+def duplicate_usernames(rows: Sequence[Row]) -> dict[int, list[Problem]]:
+    """Return a problem, by line, for each row whose username an earlier row has."""
+    first_lines: dict[str, int] = {}
+    found: dict[int, list[Problem]] = {}
+    for row in rows:
+        if (key := fold(row.username)) and (first := first_lines.setdefault(key, row.line)) != row.line:
+            text = f"the username {row.username} stands in line {first} already"
+            found[row.line] = [Problem("username", text, whole=True)]
+    return found
 
 
 def taken(rows: Sequence[Row]) -> Iterator[str]:
@@ -238,11 +283,3 @@ def taken(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if (name := existing.get(fold(row.username))) is not None:
             yield f"line {row.line}: the username {name} is taken (letter case does not count)"
-
-
-def _doubles(rows: list[Row]) -> Iterator[str]:
-    first_lines: dict[str, int] = {}
-    for row in rows:
-        first = first_lines.setdefault(fold(row.username), row.line) if row.username else row.line
-        if first != row.line:
-            yield f"line {row.line}: the username {row.username} stands in line {first} already"

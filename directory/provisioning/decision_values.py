@@ -6,10 +6,25 @@ import base64
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from orgs.actions.users.user_profiles import Profile
+
+
+class Case(StrEnum):
+    """What is special about an applicant; a refusal or a warning of the decision says it in words."""
+
+    NOTHING = ""
+    LOCAL = "local"
+    INACTIVE = "inactive"
+    USER_ALREADY = "user already"
+    NOT_IN_DIRECTORY = "not in directory"
+    PASSWORD = "password"  # noqa: S105  # the name of a case
+
+
+NOT_IN_DIRECTORY = "not created: the directory has no such person. Correct the username, or ask for people who are not in the directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +49,42 @@ class Decision:
     findings: str = ""
     refusal: str = ""
     warnings: tuple[str, ...] = ()
+    case: Case = Case.NOTHING
+
+
+def without_unknown(decision: Decision) -> Decision:
+    """Return the decision, refused if it is about a person who is not in the directory."""
+    if decision.case != Case.NOT_IN_DIRECTORY:
+        return decision
+    return replace(decision, refusal=NOT_IN_DIRECTORY, warnings=(), makes=(), roles=())
 
 
 def packed(decisions: Sequence[Decision]) -> str:
     """Return decisions as compressed text."""
-    plain = [{name: getattr(each, name) for name in Decision.__slots__} for each in decisions]
+    return compressed([as_json(each) for each in decisions])
+
+
+def as_json(decision: Decision) -> dict[str, Any]:
+    """Return a decision as plain values for ``compressed``."""
+    return {name: getattr(decision, name) for name in Decision.__slots__}
+
+
+def compressed(plain: Any) -> str:
+    """Return plain values as compressed text."""
     return base64.b85encode(zlib.compress(json.dumps(plain, default=asdict).encode())).decode("ascii")
 
 
-def unpacked(text: str) -> list[Decision]:
-    """Return the decisions in a packed text."""
-    return [_decision(values) for values in json.loads(zlib.decompress(base64.b85decode(text)))]
+def uncompressed(text: str) -> Any:
+    """Return the plain values in a compressed text."""
+    return json.loads(zlib.decompress(base64.b85decode(text)))
 
 
-def _decision(values: dict[str, Any]) -> Decision:
+def from_json(values: dict[str, Any]) -> Decision:
+    """Return the decision of plain values."""
     match = values["match"]
     changed: dict[str, Any] = {
         "profile": Profile(**values["profile"]),
+        "case": Case(values["case"]),
         "match": None if match is None else (int(match[0]), str(match[1]), tuple(map(str, match[2]))),
     }
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -194,7 +194,15 @@ def _everything(world: World) -> Iterator[tuple[str, str]]:
     client = world.client(SYSADMIN)
     files = {
         *("users:export", "devices:export", "archives:export", "archives:by-org-export"),
-        *("runs:csv", "runs:json", "audit:export", "legal_holds:report", "legal_holds:report-all"),
+        *(
+            "users:upload-rows",
+            "users:upload-outcome-rows",
+            "runs:csv",
+            "runs:json",
+            "audit:export",
+            "legal_holds:report",
+            "legal_holds:report-all",
+        ),
     }
     places = [PAGES[name].address(world) for name in SHOWN if name not in files]
     places += [reverse("runs:detail", args=[world.objects["held"].pk]), reverse("orgs:detail", args=[world.own.org.pk])]

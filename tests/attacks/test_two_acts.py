@@ -19,9 +19,10 @@ import directory.actions
 import orgs.actions
 from directory.input_errors import Invalid, Refused
 from directory.ldap.errors import DirectoryUnavailable
+from directory.models import Upload
 from directory.provisioning import applicant_decisions, creation
-from directory.provisioning.csv_file import BadCsv
-from orgs.models import Role, User
+from directory.provisioning.bad_csv import BadCsv
+from orgs.models import Org, Role, User
 from orgs.permissions import STANDARD_ROLES
 from orgs.rules.actors import Actor, person
 from tests.attacks.acts import ACTS, Act
@@ -257,8 +258,10 @@ def send(client: Client, address: str, role_ids: list[int], org_id: int) -> None
     if "upload" in address:
         content = b"username,password\nnew.one,chosen by the attacker\n"
         given |= {"file": SimpleUploadedFile("users.csv", content, "text/csv")}
-        if shown.context and shown.context.get("upload"):
-            given["upload"] = shown.context["upload"].pk
+        waiting = Upload.objects.filter(user=client.session.get("_auth_user_id")).first()
+        mends = {"username": "new.one", "org": Org.objects.get(pk=org_id).name, "password": "chosen by the attacker"}
+        given |= {f"row-2-{name}": value for name, value in mends.items()} | {"create_unknown": "1"}
+        given["upload"] = waiting.pk if waiting is not None else 0
     answer = client.post(address, given)
     # A page that shows what it would do first wants to be told that exactly this is meant.
     if answer.context and isinstance(decision := answer.context.get("shown"), str):

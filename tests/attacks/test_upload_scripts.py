@@ -85,7 +85,7 @@ class TestAnOrgThatFollowsLdap:
         with noted("uploads", "an org that follows LDAP", how=how, expected=expected) as row:
             names = ("sean", "tom", "rita", "bad", "root", "twin", "ghost")
             content = "username\n" + "\n".join(names) + "\n"
-            assert uploaded(olga, left, content.encode()).status_code == 302
+            assert uploaded(olga, left, content.encode(), create_unknown="on").status_code == 302
             text = on_the_page(olga.get(reverse(PREVIEW)).content)
             assert differences(before, snapshot()) == []
             for sentence in (
@@ -133,10 +133,13 @@ class TestAnOrgThatFollowsLdap:
             unique_id = Upload.objects.get()
             from directory.actions.users import user_uploads
 
-            decision = user_uploads.decisions_of(unique_id)[0]
+            decision = user_uploads.content_of(unique_id).rows[0].decision
+            assert decision is not None
             assert decision.match is not None
             Match.objects.create(user=other, dn=decision.match[1], unique_id=decision.match[2][0], matched_at=NOW)
             before = snapshot()
             page = on_the_page(created(olga).content)
-            assert "the user sean.ryan has become one of these people since the preview" in page
+            assert "1 row has changed since the preview" in page
+            assert "was to be created, is there already" in page
+            assert "this person is the user sean.ryan already" in page
             unchanged(row, before, page[page.index("Nobody was created") :][:120])

@@ -24,6 +24,7 @@ from tests.makers import (
     make_alert,
     make_change,
     make_device,
+    make_finished_upload,
     make_matter,
     make_org,
     make_policy,
@@ -126,6 +127,7 @@ def _objects(company: Company) -> dict[str, Model]:
         "script": ScriptVersion.objects.create(
             server=server, script="active", source="x", author="ada", created_at=NOW
         ),
+        "upload": make_finished_upload(company.org),
         "mail": Mail.objects.create(run=run, kind="summary", subject="Summary", body="Summary", created_at=NOW),
     }
 

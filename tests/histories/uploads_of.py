@@ -6,9 +6,10 @@ import io
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from directory.actions.users import user_uploads
+from directory.actions.users import upload_outcomes, user_uploads
+from directory.actions.users.user_uploads import UploadChoices
 from directory.ldap.errors import DirectoryUnavailable
-from directory.provisioning.csv_file import BadCsv
+from directory.provisioning.bad_csv import BadCsv
 from orgs.actions.errors import Refused
 from orgs.models import DirectoryService, Org, RoleGrant, User
 from orgs.permissions import PERSONAL, holds
@@ -17,6 +18,8 @@ from orgs.rules.inheritance import effective_settings
 
 if TYPE_CHECKING:
     from tests.histories.world import World
+
+EVERYBODY = UploadChoices(create_unknown=True)
 
 
 def upload(world: World, name: str, place: str, password: str) -> list[User]:
@@ -28,10 +31,19 @@ def upload(world: World, name: str, place: str, password: str) -> list[User]:
     made: list[User] = []
     with suppress(BadCsv, Refused, DirectoryUnavailable):
         shown = user_uploads.preview(
-            file=io.BytesIO(content.encode()), file_name="x.csv", org=org, within=everywhere, user=clerk, at=world.now
+            file=io.BytesIO(content.encode()),
+            file_name="x.csv",
+            org=org,
+            within=everywhere,
+            user=clerk,
+            at=world.now,
+            choices=EVERYBODY,
         )
-        created = user_uploads.create(user=clerk, upload_id=shown.pk, within=everywhere, by=person(clerk), at=world.now)
-        made = created.users
+        finished = user_uploads.create(
+            user=clerk, upload_id=shown.pk, within=everywhere, by=person(clerk), at=world.now
+        )
+        ids = [row.user_id for row in upload_outcomes.rows_of(finished) if row.user_id is not None]
+        made = list(User.objects.filter(pk__in=ids))
     held = _permissions(clerk)
     for new in made:
         more = {key for key in _permissions(new) - PERSONAL if not _covers(held, key)}

@@ -193,13 +193,21 @@ class TestImportusers:
 
         sean = User.objects.get(username_key="sean")
         assert code == 0
-        assert "created 2 users, refused 1" in out
+        assert "created 1 user, refused 2" in out
         assert "tom: not created: the active script of Corp says inactive" in err
-        assert "ghost: was not found in the directory" in err
+        assert "ghost: not created: the directory has no such person" in err
         assert (sean.username, sean.email, sean.org.name) == ("Sean", "s@example.com", "Labs")
         assert sean.org.path.startswith(org("Default").path)
         assert [role.name for role in sean.roles.all()] == ["Org Admin"]
         assert Match.objects.get(user=sean).unique_id
+
+    def test_creates_who_is_not_in_the_directory_if_asked_to(self, file: Any, employer: Employer) -> None:
+        employer.server()
+
+        _, out, err = run("importusers", file("username\nghost\n"), "--create-unknown")
+
+        assert "created 1 user, refused 0" in out
+        assert "ghost: was not found in the directory" in err
 
     def test_a_bad_file_creates_nobody(self, file: Any) -> None:
         user("sean")

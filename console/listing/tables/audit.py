@@ -43,6 +43,8 @@ class AuditTable(Table):
             label = link(address_of("bulk_acts:detail", record.object_id), label)
         if record.object_type == "run":
             label = link(address_of("runs:detail", record.object_id), label)
+        if record.object_type == "finished upload":
+            label = link(address_of("users:upload-outcome", record.object_id), label)
         kind = conditional_escape(record.object_type)
         return SafeString(f'<span class="text-secondary">{kind}</span> {conditional_escape(label)}')
 

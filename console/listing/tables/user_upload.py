@@ -1,4 +1,4 @@
-"""The table of the preview of a CSV file, with the decision about each row."""
+"""The tables of uploads: the fate of each row in a preview, what became of each, and the uploads that were carried out."""
 
 from __future__ import annotations
 
@@ -8,29 +8,35 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.badges import Badge
-from console.listing.tables.columns import Table, plain
-from directory.provisioning.decision_values import Decision
+from console.elements.upload_fates import DONE_WORDS, FATE_WORDS
+from console.elements.url_cache import address_of
+from console.listing.tables.columns import NUMBER, TEXT, Table, TimeColumn, link, plain
+from directory.models import FinishedUpload
+from directory.provisioning.outcome_rows import OutcomeRow
+from directory.provisioning.upload_rows import UploadRow
 
-CREATED = Badge(_("Will be created"), "user-plus", "good")
-CREATED_BUT = Badge(_("Will be created, with a warning"), "triangle-alert", "warn")
-NOT_CREATED = Badge(_("Will not be created"), "ban", "bad")
+
+def _lines(texts: list[str]) -> str | SafeString:
+    if not texts:
+        return "–"
+    return format_html("<ul class='reasons'>{}</ul>", format_html_join("", "<li>{}</li>", ((text,) for text in texts)))
 
 
 class UploadTable(Table):
-    """The decisions about all rows; ``role_names`` are by id."""
+    """The fate of each row; ``role_names`` are by id."""
 
     fragment = "upload-rows"
     main_column = "username"
     state_column = "fate"
 
-    line = tables.Column(verbose_name=_("Line"))
-    username = tables.Column(verbose_name=_("Username"), accessor="profile__username")
-    name = tables.Column(verbose_name=_("Name"), accessor="profile", orderable=False)
-    email = tables.Column(verbose_name=_("Email"), accessor="profile__email", default="–")
+    line = tables.Column(verbose_name=_("Line"), accessor="row__line", attrs=NUMBER)
+    username = tables.Column(verbose_name=_("Username"), accessor="row__username", empty_values=())
+    name = plain(_("Name"), empty_values=())
+    email = tables.Column(verbose_name=_("Email"), accessor="row__email", empty_values=())
     fate = plain(_("What happens"), empty_values=())
-    org = tables.Column(verbose_name=_("Org"))
+    org = tables.Column(verbose_name=_("Org"), accessor="row__org", empty_values=())
     roles = plain(_("Roles"), empty_values=())
-    why = plain(_("Why"), empty_values=())
+    why = plain(_("Why"), empty_values=(), attrs=TEXT)
 
     class Meta:
         empty_text = _("No row of this file is shown here.")
@@ -39,27 +45,86 @@ class UploadTable(Table):
         super().__init__(*args, **options)
         self._role_names = role_names
 
-    def render_name(self, record: Decision) -> str:
-        return f"{record.profile.first_name} {record.profile.last_name}".strip() or "–"
+    def render_username(self, record: UploadRow) -> str:
+        found = record.decision.profile if record.becomes_user and record.decision is not None else record.row
+        return found.username or "–"
 
-    def render_fate(self, record: Decision) -> Badge:
-        if record.refusal:
-            return NOT_CREATED
-        return CREATED_BUT if record.warnings else CREATED
+    def render_name(self, record: UploadRow) -> str:
+        found = record.decision.profile if record.becomes_user and record.decision is not None else record.row
+        return f"{found.first_name} {found.last_name}".strip() or "–"
 
-    def render_org(self, record: Decision) -> str:
-        if record.refusal:
-            return "–"
-        return _("%(name)s (new)") % {"name": record.org} if record.makes else record.org
+    def render_email(self, record: UploadRow) -> str:
+        found = record.decision.profile if record.becomes_user and record.decision is not None else record.row
+        return found.email or "–"
 
-    def render_roles(self, record: Decision) -> str:
-        names = sorted(self._role_names.get(pk, "?") for pk in record.roles)
-        return "–" if record.refusal else ", ".join(names) or "–"
+    def render_fate(self, record: UploadRow) -> Badge:
+        return FATE_WORDS[record.fate]
 
-    def render_why(self, record: Decision) -> str | SafeString:
-        lines = [text for text in (record.refusal, record.findings, *record.warnings) if text]
-        if not lines:
-            return "–"
-        return format_html(
-            "<ul class='m-0 ps-3'>{}</ul>", format_html_join("", "<li>{}</li>", ((line,) for line in lines))
-        )
+    def render_org(self, record: UploadRow) -> str:
+        if not record.becomes_user or record.decision is None:
+            return record.row.org or "–"
+        return _("%(name)s (new)") % {"name": record.decision.org} if record.decision.makes else record.decision.org
+
+    def render_roles(self, record: UploadRow) -> str:
+        roles = record.decision.roles if record.becomes_user and record.decision is not None else ()
+        return ", ".join(sorted(self._role_names.get(pk, "?") for pk in roles)) or "–"
+
+    def render_why(self, record: UploadRow) -> str | SafeString:
+        changed = [_("Since the last preview: %(what)s") % {"what": record.changed}] if record.changed else []
+        return _lines([*changed, *record.reasons])
+
+
+class OutcomeTable(Table):
+    """What became of each row."""
+
+    fragment = "upload-rows"
+    main_column = "username"
+    state_column = "fate"
+
+    line = tables.Column(verbose_name=_("Line"), attrs=NUMBER)
+    username = tables.Column(verbose_name=_("Username"), empty_values=())
+    name = plain(_("Name"), empty_values=())
+    email = tables.Column(verbose_name=_("Email"), default="–")
+    fate = plain(_("Result"))
+    org = tables.Column(verbose_name=_("Org"), default="–")
+    roles = plain(_("Roles"), empty_values=())
+    reasons = plain(_("Why"), empty_values=(), attrs=TEXT)
+
+    class Meta:
+        empty_text = _("No row of this file is shown here.")
+
+    def render_username(self, record: OutcomeRow) -> str | SafeString:
+        if record.user_id is None:
+            return record.username or "–"
+        return link(address_of("users:detail", record.user_id), record.username)
+
+    def render_name(self, record: OutcomeRow) -> str:
+        return f"{record.first_name} {record.last_name}".strip() or "–"
+
+    def render_fate(self, record: OutcomeRow) -> Badge:
+        return DONE_WORDS[record.fate]
+
+    def render_roles(self, record: OutcomeRow) -> str:
+        return ", ".join(record.roles) or "–"
+
+    def render_reasons(self, record: OutcomeRow) -> str | SafeString:
+        return _lines(list(record.reasons))
+
+
+class FinishedUploadTable(Table):
+    """The uploads that were carried out, the newest first."""
+
+    fragment = "finished-uploads"
+    main_column = "file_name"
+
+    file_name = tables.Column(verbose_name=_("File"))
+    done_at = TimeColumn(verbose_name=_("When"))
+    by_label = tables.Column(verbose_name=_("Who"))
+    total = tables.Column(verbose_name=_("Rows"), attrs=NUMBER)
+    created = tables.Column(verbose_name=_("Users created"), attrs=NUMBER)
+
+    class Meta:
+        empty_text = _("No file of users has been uploaded yet.")
+
+    def render_file_name(self, record: FinishedUpload) -> SafeString:
+        return link(address_of("users:upload-outcome", record.pk), record.file_name)

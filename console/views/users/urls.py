@@ -15,8 +15,8 @@ from console.views.users import (
     user_state_acts,
     user_sync_preview,
     user_tabs,
-    user_upload,
 )
+from console.views.users.uploads import upload_form, upload_outcome, upload_preview
 
 app_name = "users"
 urlpatterns = [
@@ -24,10 +24,14 @@ urlpatterns = [
     path("users.csv", user_pages.user_export, name="export"),
     path("chosen.csv", user_pages.chosen_export, name="export-chosen"),
     path("add/", user_add.add, name="add"),
-    path("upload/", user_upload.upload, name="upload"),
-    path("upload/preview/", user_upload.preview, name="upload-preview"),
-    path("upload/create/", user_upload.create, name="upload-create"),
-    path("upload/discard/", user_upload.discard, name="upload-discard"),
+    path("upload/", upload_form.upload, name="upload"),
+    path("upload/preview/", upload_preview.preview, name="upload-preview"),
+    path("upload/preview/rows.csv", upload_preview.rows, name="upload-rows"),
+    path("upload/mend/", upload_preview.mend, name="upload-mend"),
+    path("upload/create/", upload_preview.create, name="upload-create"),
+    path("upload/discard/", upload_preview.discard, name="upload-discard"),
+    path("upload/<int:upload_pk>/", upload_outcome.outcome, name="upload-outcome"),
+    path("upload/<int:upload_pk>/upload.csv", upload_outcome.outcome_rows, name="upload-outcome-rows"),
     path("<int:pk>/", user_tabs.user_detail, name="detail"),
     path("<int:pk>/roles/", user_tabs.user_roles, name="roles"),
     path("<int:pk>/powers/", person_powers, name="powers"),

@@ -12,7 +12,8 @@ from django.utils import timezone
 from directory.ldap.errors import DirectoryUnavailable
 from directory.provisioning import creation, csv_file
 from directory.provisioning.applicants import Applicant
-from directory.provisioning.csv_file import BadCsv, Row
+from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_file import Row
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions.errors import Refused
 from orgs.actions.users.user_profiles import Profile
@@ -23,7 +24,7 @@ from orgs.text import counted
 
 
 class Command(BaseCommand):
-    """``importusers FILE.csv [--org NAME] [--no-scripts]``.
+    """``importusers FILE.csv [--org NAME] [--no-scripts] [--create-unknown]``.
 
     A person who can run the command controls the machine and the database. So only the LDAP servers' lists limit the
     roles, not the roles of a person. The roles of new administrators are printed, and are in the audit trail. Passwords
@@ -39,14 +40,19 @@ class Command(BaseCommand):
             "--org", default=DEFAULT_ORG, help="rows without an org go here, missing orgs are made below it"
         )
         parser.add_argument("--no-scripts", action="store_true", help="do not ask the directory and its scripts")
+        parser.add_argument("--create-unknown", action="store_true", help="also people who are not in the directory")
 
-    def handle(self, *_args: Any, file: Path, org: str, no_scripts: bool, **_options: Any) -> None:
+    def handle(
+        self, *_args: Any, file: Path, org: str, no_scripts: bool, create_unknown: bool, **_options: Any
+    ) -> None:
         """Create all users in the file, or none when anything in it is wrong."""
         try:
-            rows = csv_file.read(file)
-            if problems := list(csv_file.taken(rows)):
+            people = csv_file.read(file)
+            if problems := list(csv_file.taken(people.rows)):
                 raise BadCsv(*problems)
-            made = self._create(rows, org, with_scripts=not no_scripts)
+            for note in people.notes:
+                self.stderr.write(f"{file}: {note}")
+            made = self._create(people.rows, org, with_scripts=not no_scripts, unknown_too=create_unknown)
         except BadCsv as error:
             lines = [f"{file}: nobody was created", *(f"  {problem}" for problem in error.problems)]
             raise CommandError("\n".join(lines)) from error
@@ -73,7 +79,7 @@ class Command(BaseCommand):
         for pk, username in names.items():
             self.stdout.write(f"{username}: administrator by the roles {', '.join(roles[pk])}")
 
-    def _create(self, rows: list[Row], chosen: str, *, with_scripts: bool) -> creation.Created:
+    def _create(self, rows: list[Row], chosen: str, *, with_scripts: bool, unknown_too: bool) -> creation.Created:
         top = Org.objects.order_by("path")[0]
         start = Org.objects.named(chosen).first()
         applicants = [
@@ -88,5 +94,10 @@ class Command(BaseCommand):
             for row in rows
         ]
         return creation.create(
-            applicants, created_by=CreatedBy.CSV, by=COMMAND_LINE, at=timezone.now(), with_scripts=with_scripts
+            applicants,
+            created_by=CreatedBy.CSV,
+            by=COMMAND_LINE,
+            at=timezone.now(),
+            with_scripts=with_scripts,
+            unknown_too=unknown_too,
         )

@@ -36,6 +36,7 @@ from tests.makers import (
     make_alert,
     make_change,
     make_device,
+    make_finished_upload,
     make_matter,
     make_org,
     make_policy,
@@ -92,7 +93,7 @@ def make_world() -> dict[str, Any]:
     worker, stranger = make_user("wendy", org=left), make_user("stan", org=right)
     run = make_run(server)
     make_user("pat", org=left, roles=["PROe User"], password=PASSWORD)
-    make_user("olga", org=left, roles=["Org Admin"], password=PASSWORD)
+    olga = make_user("olga", org=left, roles=["Org Admin"], password=PASSWORD)
     make_user("mona", org=left, roles=["All Org Manager"], password=PASSWORD)
     make_sysadmin()
     make_server_administrator()
@@ -109,6 +110,7 @@ def make_world() -> dict[str, Any]:
         "policy": make_policy("Mail only", left),
         "alert": make_alert(),
         "act": done(BulkKind.UNBLOCK, [worker, stranger], by=User.objects.get(username="ada")),
+        "upload": make_finished_upload(left, by=olga),
     }
 
 
@@ -135,6 +137,8 @@ def address(page: str, world: dict[str, Any]) -> str:
         arguments["change_pk"] = world["change"].pk
     if "policy_pk" in converters:
         arguments["policy_pk"] = world["policy"].pk
+    if "upload_pk" in converters:
+        arguments["upload_pk"] = world["upload"].pk
     return reverse(page, kwargs=arguments)
 
 
@@ -182,7 +186,11 @@ EXPECTED = {
     "users:upload": {"ada", "sam", "olga"},
     "users:upload-preview": {"ada", "sam", "olga"},
     "users:upload-create": {"ada", "sam", "olga"},
+    "users:upload-rows": {"ada", "sam", "olga"},
+    "users:upload-mend": {"ada", "sam", "olga"},
     "users:upload-discard": {"ada", "sam", "olga"},
+    "users:upload-outcome": {"ada", "sam", "olga"},
+    "users:upload-outcome-rows": {"ada", "sam", "olga"},
     **{f"users:{act}": {"ada", "sam", "olga"} for act in ("another-person", *UserAct)},
     "users:password": {"ada", "sam", "olga"},
     "users:mail-password-link": {"ada", "sam", "olga"},

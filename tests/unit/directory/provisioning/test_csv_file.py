@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from directory.provisioning import csv_file
-from directory.provisioning.csv_file import BadCsv
+from directory.provisioning.bad_csv import BadCsv
 
 
 class TestCsv:
