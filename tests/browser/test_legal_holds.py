@@ -144,11 +144,13 @@ def test_axe_finds_nothing_and_nothing_is_too_wide(page: Page, live_server: Live
         f"{policies}/",
         f"{policies}/add/",
         *(f"{policies}/{policy.pk}/{part}" for part in ("", "edit/", "delete/")),
-        f"/users/{people[0].pk}/holds/",
+        f"/users/{people[0].pk}/legal-holds/",
     ]
     wrong = []
     for address in addresses:
-        page.goto(f"{live_server.url}{address}")
+        answer = page.goto(f"{live_server.url}{address}")
+        assert answer is not None
+        assert answer.ok, address
         wrong += look(page, address)
     page.goto(f"{live_server.url}{one}/")
     page.get_by_role("button", name="Release all 12…").click()

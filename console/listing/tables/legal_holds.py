@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import django_tables2 as tables
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -11,26 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from console.elements import badges
 from console.elements.badges import Badge
 from console.elements.url_cache import address_of
-from console.listing.tables.columns import NUMBER, TEXT, Table, TimeColumn, link, plain
+from console.listing.tables.columns import NUMBER, TEXT, PickColumn, Table, TimeColumn, link, pick_box, plain
 from orgs.models import Custodian, Matter, MatterEvent, PreservationPolicy, User
-
-# The form on the page to which the boxes of the rows belong.
-CHOICE = "choice"
 
 
 def _box(pk: int, name: str) -> SafeString:
     """Return the box that chooses a user."""
-    return format_html(
-        '<label class="pick"><input class="form-check-input" type="checkbox" name="user" value="{}" form="{}" '
-        'aria-label="{}"></label>',
-        pk,
-        CHOICE,
-        gettext("Choose %(name)s") % {"name": name},
-    )
-
-
-def _choices() -> tables.Column:
-    return plain(_("Choose"), empty_values=(), attrs={"td": {"class": "pick-cell"}})
+    return pick_box("user", pk, gettext("Choose %(name)s") % {"name": name})
 
 
 def _owner(org: object) -> str:
@@ -92,12 +78,12 @@ class CustodianTable(Table):
 class ReleaseTable(CustodianTable):
     """The custodians of a matter, with boxes that choose whom to release."""
 
-    choose = _choices()
+    pick = PickColumn()
 
     class Meta(CustodianTable.Meta):
-        sequence = ("choose", "...")
+        sequence = ("pick", "...")
 
-    def render_choose(self, record: Custodian) -> SafeString | str:
+    def render_pick(self, record: Custodian) -> SafeString | str:
         return _box(record.user_id, record.user.username) if record.released_at is None else ""
 
 
@@ -108,7 +94,7 @@ class FoundUserTable(Table):
     main_column = "username"
     state_column = "states"
 
-    choose = _choices()
+    pick = PickColumn()
     username = tables.Column(verbose_name=_("Username"), order_by="username_key")
     name = tables.Column(verbose_name=_("Name"), accessor="full_name", order_by=("last_name", "first_name"))
     email = tables.Column(verbose_name=_("Email"), default="–")
@@ -118,7 +104,7 @@ class FoundUserTable(Table):
     class Meta:
         empty_text = _("There is no user whom this matter does not hold already.")
 
-    def render_choose(self, record: User) -> SafeString:
+    def render_pick(self, record: User) -> SafeString:
         return _box(record.pk, record.username)
 
     def render_username(self, record: User) -> SafeString:

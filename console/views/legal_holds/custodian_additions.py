@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -93,14 +94,18 @@ def put_on_hold(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     users: UserQuerySet = User.objects.visible_to(request.user).managed_by(request.user).filter(pk__among=ids)
     preview = hold_effects.of_adding(matter, users) if 0 < len(ids) <= MOST_AT_ONCE else HoldPreview([])
     if len(ids) > MOST_AT_ONCE:
-        words = _("More than %(count)d users: narrow the filter, for example to one org, and do it in parts.")
+        words = _(
+            "More than %(count)d users: narrow the filter, for example to one org, and do it in parts. Or choose them in the "
+            "list of users and put them on hold there: that goes on in the background."
+        )
         preview.refusals.append(words % {"count": MOST_AT_ONCE})
     elif not preview.users:
         preview.refusals.append(_("Nobody is chosen whom this matter does not hold already."))
     if request.method == "POST" and "confirmed" in request.POST:
         action = partial(legal_holds.add_custodians, user_ids=list(preview.users))
         return carry_out_by_name(request, matter, preview, action, back=way_back(request, matter))
-    context = {"matter": matter, "preview": preview, "back": request.GET.get("back") == "user" and ids}
+    many = f"{reverse('users:list')}?{request.POST.get('filter', '')}" if len(ids) > MOST_AT_ONCE else ""
+    context = {"matter": matter, "preview": preview, "many": many, "back": request.GET.get("back") == "user" and ids}
     return render_page(request, "legal_holds/put_on_hold.html", context)
 
 

@@ -243,9 +243,11 @@ class TestPuttingOnHold:
         matter = make_matter("Inquiry")
         monkeypatch.setattr("console.views.legal_holds.custodian_additions.MOST_AT_ONCE", 2)
 
-        text = sent(ada, "put-on-hold", matter.pk, users=" ".join(str(user.pk) for user in people), confirmed="yes")
+        ids = " ".join(str(user.pk) for user in people)
 
-        assert "narrow the filter" in text
+        assert "narrow the filter" in sent(ada, "put-on-hold", matter.pk, users=ids, confirmed="yes")
+        text = sent(ada, "put-on-hold", matter.pk, all="yes", filter="state=active")
+        assert f'href="{reverse("users:list")}?state=active"' in text
         assert on_hold() == set()
 
     def test_by_a_closed_matter_is_refused(self, ada: Client, wendy: User) -> None:
