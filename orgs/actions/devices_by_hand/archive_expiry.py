@@ -16,7 +16,8 @@ from orgs.models.archives import ArchiveQuerySet
 from orgs.rules.actors import Actor
 
 # How far in the future the new date may lie. What is to be kept longer belongs on a legal hold.
-LONGEST = timedelta(days=3650)
+LONGEST_DAYS = 3650
+LONGEST = timedelta(days=LONGEST_DAYS)
 # How many archives one act may change: it works while somebody waits for the page.
 MOST_AT_ONCE = 10_000
 
@@ -47,10 +48,10 @@ def extend(*, archive_ids: Collection[int], until: datetime, by: Actor, at: date
         raise Refused("the new date has to lie in the future")
     if until > at + LONGEST:
         raise Refused(
-            f"the new date may lie at most {LONGEST.days} days in the future: use a legal hold to keep longer"
+            f"the new date may lie at most {LONGEST_DAYS} days in the future: use a legal hold to keep longer"
         )
     if len(archive_ids) > MOST_AT_ONCE:
-        raise Refused(f"these are {len(archive_ids)} archives, and one act may change {MOST_AT_ONCE}: filter for fewer")
+        raise Refused(f"one act may change {MOST_AT_ONCE} archives, and these are {len(archive_ids)}: filter for fewer")
     locks.owners_of_archives(archive_ids)
     chosen: ArchiveQuerySet = Archive.objects.filter(pk__among=archive_ids)
     later = list(extendable(chosen, until=until, at=at).order_by("pk").values_list("pk", "device__name", "expires_at"))
