@@ -14,8 +14,10 @@ from django.utils.crypto import constant_time_compare
 
 from console.models import ConsoleSession
 from console.security.session_store import hashed
+from orgs.actions import locks
 from orgs.actions.users import signed_in_sessions
 from orgs.models import User
+from orgs.models.users import UserQuerySet
 from orgs.rules.actors import Actor
 
 # A page lists at most so many; ending all ends the others too.
@@ -42,17 +44,35 @@ def live_sessions(user: User, *, at: datetime, request: HttpRequest | None = Non
 
 
 def _live(user: User, this: str, at: datetime) -> Iterator[LiveSession]:
-    """Yield the sessions that have not ended: by time, or because the user's session epoch was raised."""
-    present = user.get_session_auth_hash()
     rows = ConsoleSession.objects.filter(user=user, expire_date__gt=at).order_by("-last_request_at")[:MOST]
     for row in rows:
         key, began, last = row.session_key, row.began_at, row.last_request_at
-        if began is None or last is None or not constant_time_compare(_hash(row), present):
-            continue
-        too_old = (at - began).total_seconds() >= settings.SESSION_COOKIE_AGE
-        too_idle = (at - last).total_seconds() >= settings.SESSION_IDLE_SECONDS
-        if not (too_old or too_idle):
+        if began is not None and last is not None and _is_live(row, user, at):
             yield LiveSession(key, row.address, row.browser, began, last, is_this=key == this)
+
+
+def _is_live(row: ConsoleSession, user: User, at: datetime) -> bool:
+    """Return whether a session has not ended: by time, or because the user's session epoch was raised."""
+    if row.began_at is None or row.last_request_at is None:
+        return False
+    too_old = (at - row.began_at).total_seconds() >= settings.SESSION_COOKIE_AGE
+    too_idle = (at - row.last_request_at).total_seconds() >= settings.SESSION_IDLE_SECONDS
+    return not too_old and not too_idle and constant_time_compare(_hash(row), user.get_session_auth_hash())
+
+
+def count_live(users: UserQuerySet, *, at: datetime) -> int:
+    """Return how many sessions of these users have not ended."""
+    rows = ConsoleSession.objects.filter(user__in=users.order_by().values("pk"), expire_date__gt=at)
+    return sum(_is_live(row, row.user, at) for row in rows.select_related("user").iterator() if row.user is not None)
+
+
+@transaction.atomic
+def end_all(*, user: User, by: Actor, at: datetime) -> int:
+    """End all sessions of a user, and return how many there were; ``user`` has the new session epoch then."""
+    locks.users([user.pk])
+    found = count_live(User.objects.filter(pk=user.pk), at=at)
+    signed_in_sessions.end_all(user=user, by=by, at=at)
+    return found
 
 
 def _hash(row: ConsoleSession) -> str:

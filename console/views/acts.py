@@ -22,16 +22,17 @@ def carry_out(
     done: str | Callable[[Result], str],
     back: str,
     refused: str = "",
+    refusal: str = "%(reason)s",
 ) -> HttpResponseRedirect:
     """Call the action as the signed-in user, now; go to the address ``back`` with ``done``, or with why it was refused.
 
     ``done`` is the sentence to show, or makes it from what the action returns. Nothing is written if the action refuses;
-    ``refused`` is where to go then, by default ``back`` as well.
+    ``refused`` is where to go then, by default ``back`` as well, and ``refusal`` the sentence that has the ``reason``.
     """
     try:
         result = action(by=author(request), at=timezone.now())
     except Refused as reason:
-        messages.error(request, str(reason))
+        messages.error(request, refusal % {"reason": reason})
         return HttpResponseRedirect(refused or back)
     messages.success(request, done(result) if callable(done) else done)
     return HttpResponseRedirect(back)

@@ -19,7 +19,7 @@ from console.presenters.accounts import account_card, session_rows
 from console.security import session_list
 from console.security.access import ConsoleRequest, author, confirmed, require
 from orgs.actions.errors import Refused
-from orgs.actions.users import local_passwords, signed_in_sessions
+from orgs.actions.users import local_passwords
 from orgs.permissions import Permission
 from orgs.rules.local_sign_in import password_counts
 
@@ -74,13 +74,13 @@ def end_session(request: ConsoleRequest) -> HttpResponse:
 @require(Permission.CONSOLE_LOGIN)
 def end_other_sessions(request: ConsoleRequest) -> HttpResponse:
     """Show one's own other sessions, and end all of them."""
-    rows = session_rows(request.user, request=request, at=timezone.now())
-    others = [row for row in rows if not row.is_this]
     if request.method != "POST":
+        rows = session_rows(request.user, request=request, at=timezone.now())
+        others = [row for row in rows if not row.is_this]
         return render_page(request, "account/end_other_sessions.html", {"sessions": others})
-    signed_in_sessions.end_all(user=request.user, by=author(request), at=timezone.now())
+    # One of them is this one, which goes on.
+    count = max(session_list.end_all(user=request.user, by=author(request), at=timezone.now()) - 1, 0)
     update_session_auth_hash(request, request.user)
-    count = len(others)
     words = ngettext("%(count)d other session has ended.", "%(count)d other sessions have ended.", count)
     messages.success(request, words % {"count": count})
     return redirect("account:detail")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from console.elements.browser_names import browser_name
 from console.models import ConsoleSession
+from console.security import session_list
 from orgs.actions import orgs
 from orgs.actions.users import blocking, local_passwords, role_grants
 from orgs.models import AuditEntry, Org, Role, User
@@ -118,6 +120,28 @@ class TestSessions:
         assert "1 session of olga has ended" in text_of(response)
         assert not is_signed_in(theirs)
         assert AuditEntry.objects.filter(action="sessions ended", object_id=olga.pk, actor=ada).exists()
+
+    def test_that_end_are_counted_not_those_that_were_shown(
+        self, ada: User, olga: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(3):
+            browser("olga")
+        monkeypatch.setattr(session_list, "MOST", 1)
+
+        response = browser().post(f"/users/{olga.pk}/sessions/end/", follow=True)
+
+        assert "3 sessions of olga have ended" in text_of(response)
+
+    @pytest.mark.parametrize("act", ["block", "deactivate"])
+    def test_are_among_the_effects_of_an_act_that_ends_them(self, ada: User, olga: User, act: str) -> None:
+        with time_machine.travel(timezone.now() - timedelta(minutes=31)):
+            browser("olga")
+        theirs = [browser("olga"), browser("olga")]
+
+        page = " ".join(re.sub("<[^>]+>", " ", text_of(browser().get(f"/users/{olga.pk}/{act}/"))).split())
+
+        assert "Sessions 2 End at once." in page
+        assert all(is_signed_in(each) for each in theirs)
 
     def test_signing_in_and_out_is_in_the_audit_trail(self, ada: User) -> None:
         browser(address="198.51.100.9").post("/sign-out/")
