@@ -64,7 +64,7 @@ def _reactivated(done: tuple[tuple[frozenset[int], Restored], int]) -> str:
 LIST_ACTIONS: dict[str, ListAction] = {
     "block": ListAction(
         gettext_lazy("Block users"),
-        state_effects.blocking,
+        lambda users: state_effects.blocking(users, at=timezone.now()),
         lambda ids, who, at: blocking.block(user_ids=ids, by=who, at=at),
         lambda done: _("Blocked: %(count)d.") % {"count": len(done)},
     ),

@@ -98,7 +98,7 @@ def _holding(users: UserQuerySet, terms: BulkTerms, _at: datetime) -> list[Effec
 
 
 _EFFECTS: dict[BulkKind, Callable[[UserQuerySet, BulkTerms, datetime], list[Effect]]] = {
-    BulkKind.BLOCK: lambda users, _terms, _at: state_effects.blocking(users),
+    BulkKind.BLOCK: lambda users, _terms, at: state_effects.blocking(users, at=at),
     BulkKind.UNBLOCK: lambda users, _terms, _at: state_effects.unblocking(users),
     BulkKind.DEACTIVATE: lambda users, _terms, at: state_effects.deactivating(users, at=at),
     BulkKind.REACTIVATE: _reactivating,

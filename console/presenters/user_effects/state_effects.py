@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from console.elements.effects import Effect, concerning
 from console.presenters.user_effects.administration_reach import reach_lost
 from console.presenters.user_effects.archive_figures import archive_figures, expiry_in_words
+from console.security import session_list
 from directory.actions.users.reactivation_by_hand import with_devices
 from directory.models import SyncSettings
 from directory.org_scope import servers_by_org
@@ -20,7 +21,7 @@ from orgs.models.users import UserQuerySet
 _MOST_NAMED = 5
 
 
-def blocking(users: UserQuerySet) -> list[Effect]:
+def blocking(users: UserQuerySet, *, at: datetime) -> list[Effect]:
     """Return the effects of blocking those of these users who are not blocked."""
     changed = users.filter(blocked=False)
     devices = _of(changed).filter(active=True)
@@ -28,6 +29,7 @@ def blocking(users: UserQuerySet) -> list[Effect]:
     return concerning(
         [
             Effect(_("Block"), changed.count(), _("Signed out everywhere, and no sign-in any more."), "ban", "out"),
+            _sessions(changed, at),
             Effect(
                 _("Devices"), devices.count(), _("No backup and no restore while the user is blocked."), "monitor-off"
             ),
@@ -113,6 +115,7 @@ def deactivating(users: UserQuerySet, *, at: datetime) -> list[Effect]:
                 "user-minus",
                 "out",
             ),
+            _sessions(changed, at),
             Effect(
                 _("On legal hold"),
                 on_hold.count(),
@@ -202,6 +205,10 @@ def _devices_come_back() -> tuple[str, str, str]:
 def _of(users: UserQuerySet) -> DeviceQuerySet:
     devices: DeviceQuerySet = Device.objects.filter(user__in=users.order_by().values("pk"))
     return devices
+
+
+def _sessions(users: UserQuerySet, at: datetime) -> Effect:
+    return Effect(_("Sessions"), session_list.count_live(users, at=at), _("End at once."), "log-out", "out")
 
 
 def _stays(users: UserQuerySet) -> Effect:

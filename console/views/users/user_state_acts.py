@@ -95,7 +95,7 @@ block = _page(
         UserAct.BLOCK,
         gettext_lazy("Block %(user)s?"),
         gettext_lazy("Block"),
-        lambda users, _at: state_effects.blocking(users),
+        lambda users, at: state_effects.blocking(users, at=at),
         blocking.block,
         _sentence(gettext_lazy("%(user)s is blocked.")),
         gettext_lazy("To undo it, unblock the user. Nothing is lost meanwhile."),

@@ -62,7 +62,7 @@ def staff() -> list[User]:
 
 class TestBlocking:
     def test_counts_who_is_blocked_with_devices_archives_and_bytes(self, staff: list[User]) -> None:
-        effects = state_effects.blocking(chosen(*staff))
+        effects = state_effects.blocking(chosen(*staff), at=NOW)
 
         assert counts(effects) == {
             "Block": 4,
@@ -78,9 +78,9 @@ class TestBlocking:
     def test_says_that_no_sync_undoes_it_unless_the_settings_allow_it(self, staff: list[User]) -> None:
         follow_ldap(staff[0].org)
 
-        assert "No sync undoes" in text(state_effects.blocking(chosen(staff[0])), "Syncs")
+        assert "No sync undoes" in text(state_effects.blocking(chosen(staff[0]), at=NOW), "Syncs")
         SyncSettings.objects.create(pk=1, reactivate_set_by_person=True)
-        assert "allow a sync to undo it" in text(state_effects.blocking(chosen(staff[0])), "Syncs")
+        assert "allow a sync to undo it" in text(state_effects.blocking(chosen(staff[0]), at=NOW), "Syncs")
 
 
 class TestUnblocking:
