@@ -14,7 +14,17 @@ from django.db import transaction
 from django.db.models import Exists, F, Max, Min, OuterRef, Q, QuerySet
 
 from directory import retention
-from directory.models import Alert, FinishedUpload, Mail, Run, RunChange, RunRepeat
+from directory.models import (
+    LIVE_BULK_STATES,
+    Alert,
+    BulkAct,
+    BulkActUser,
+    FinishedUpload,
+    Mail,
+    Run,
+    RunChange,
+    RunRepeat,
+)
 from directory.models.runs.run_repeats import within
 from directory.sync.review import plan_contributors
 from directory.sync.stored import repeated_rows
@@ -65,6 +75,7 @@ def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
         yield _parts("alerts", Alert.objects.filter(dismissed_at__lt=before))
     if before := kept.before(kept.runs, at):
         yield _runs(before, at)
+        yield _bulk_acts(before)
     if before := kept.before(kept.audit_days, at):
         yield _audit_parts(before)
         yield _parts("uploads", FinishedUpload.objects.filter(done_at__lt=before))
@@ -152,6 +163,19 @@ def _runs(before: datetime, at: datetime) -> Steps:
         while (count := _clear(pk, at)) == PART:
             yield {"changes": count}
         yield {"changes": count, "runs": _end(pk, at)}
+
+
+def _bulk_acts(before: datetime) -> Steps:
+    """Remove old acts on many users with their results; an undone act stays with its undo, and an act with users on legal hold."""
+    on_legal_hold = User.objects.on_legal_hold().values("pk")
+    kept = BulkActUser.objects.filter(bulk_act=OuterRef("pk"), user__in=on_legal_hold)
+    ended = BulkAct.objects.filter(created_at__lt=before, undos=None).exclude(state__in=LIVE_BULK_STATES)
+    for pk in list(ended.exclude(Exists(kept)).order_by("-pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            act = BulkAct.objects.select_for_update().get(pk=pk)
+            if not act.undos.exists():
+                act.delete()
+                yield {"bulk_acts": 1}
 
 
 @transaction.atomic

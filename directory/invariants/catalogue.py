@@ -16,6 +16,7 @@ from directory.invariants import (
     secrets,
     user_device_states,
 )
+from directory.invariants.bulk import bulk_acts
 from directory.invariants.rule import Rule
 
 _RESTORE = "Restore the backup from before this row was written, or report it with the run's log lines."
@@ -173,6 +174,15 @@ RULES = (
     Rule("I14.2", "Second factors are as the audit trail says", second_factors.as_the_trail_has_them, _BY_HAND),
     Rule("I15.1", "The events of matters say who is held", matters.events, _BY_HAND),
     Rule("I15.2", "Matters have the name of their policy", matters.policies, "Save the policy again on its page."),
+    Rule("I16.1", "Acts on many users were confirmed as their size asks", bulk_acts.confirmed, _BY_HAND),
+    Rule(
+        "I16.2",
+        "Acts on many users end, or are worked on",
+        bulk_acts.ended_cleanly,
+        "See that beat and the worker for mail run; they take the act up. Or cancel it.",
+    ),
+    Rule("I16.3", "Counts of acts on many users are those of their users", bulk_acts.counts, _BY_HAND),
+    Rule("I16.4", "What acts on many users did is in the audit trail", bulk_acts.in_the_audit_trail, _BY_HAND),
     Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."
     ),

@@ -47,7 +47,7 @@ def worker(transactional_db: None, redis_url: str, tmp_path: Path) -> Iterator[s
     """A Celery worker that works on the test's own database."""
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": _database_url(),
+        "DATABASE_URL": database_url(),
         "TESTS_REDIS_URL": redis_url,
         "SECRET_KEY": django_settings.SECRET_KEY,
     }
@@ -72,7 +72,8 @@ def worker(transactional_db: None, redis_url: str, tmp_path: Path) -> Iterator[s
             process.wait(20)
 
 
-def _database_url() -> str:
+def database_url() -> str:
+    """Return the address of the test's own database, for other processes."""
     found = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{found['NAME']}"

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -18,6 +19,10 @@ from pytest_django import DjangoDbBlocker
 from directory.actions import stored_plans, undo
 from directory.invariants import RULES, broken
 from directory.models import (
+    BulkAct,
+    BulkActUser,
+    BulkKind,
+    BulkState,
     KnownId,
     LdapServer,
     Mail,
@@ -31,6 +36,7 @@ from directory.models import (
     ScriptVersion,
     StoredEntry,
     StoredGroup,
+    UserOutcome,
 )
 from directory.sync.entries import group_store
 from directory.values import distinguished_names
@@ -566,6 +572,39 @@ def a_plan_that_its_author_approved() -> None:
     Run.objects.filter(pk=run.pk).update(approval=["Corp: plans need the approval of a second one."], **author)
 
 
+def an_act(**values: Any) -> BulkAct:
+    """Store an act that has ended the sessions of one user, with its audit entry."""
+    mia, given = User.objects.get(username="mia"), {"total": 1, "done": 1, "confirmed_at": NOON, "finished_at": NOON}
+    act = BulkAct.objects.create(
+        kind=BulkKind.BLOCK,
+        state=BulkState.DONE,
+        started_by=mia,
+        started_by_label="mia",
+        created_at=NOON,
+        **given | values,
+    )
+    BulkActUser.objects.create(bulk_act=act, user=mia, outcome=UserOutcome.DONE, done_at=NOON)
+    by = Actor(label="mia", user_id=mia.pk, bulk_act_id=act.pk)
+    note([Fact("user", mia.pk, "mia")], action="sessions ended", by=by, at=NOON)
+    return act
+
+
+def an_act_that_nobody_confirmed() -> None:
+    an_act(confirmed_at=None)
+
+
+def an_ended_act_that_belongs_to_a_worker() -> None:
+    an_act(owner="worker:1")
+
+
+def an_act_with_other_counts() -> None:
+    an_act(left_out=1)
+
+
+def an_act_past_the_audit_trail() -> None:
+    AuditEntry.objects.filter(bulk_act_id=an_act().pk).update(bulk_act_id=None)
+
+
 DAMAGE: dict[str, Callable[[], None]] = {
     "I1.1": a_complete_reading_with_an_error,
     "I1.2": a_change_from_an_incomplete_reading,
@@ -630,6 +669,10 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I14.2": a_second_factor_past_the_trail,
     "I15.1": a_release_without_an_event,
     "I15.2": a_matter_with_another_name_of_its_policy,
+    "I16.1": an_act_that_nobody_confirmed,
+    "I16.2": an_ended_act_that_belongs_to_a_worker,
+    "I16.3": an_act_with_other_counts,
+    "I16.4": an_act_past_the_audit_trail,
     "S1": a_key_of_another_name,
     "S2": an_org_that_hangs_in_the_air,
     "S3": a_directory_service_that_does_not_exist,

@@ -1,0 +1,1 @@
+"""The rules about acts on many users."""
