@@ -32,7 +32,7 @@ def main(act_id: int) -> None:
         if parts == deadly:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    carrying_out._store = store_or_die
+    vars(carrying_out)["_store"] = store_or_die
     carrying_out.carry_out(act_id, clock=timezone.now, stay=lambda: time.sleep(0.02))
 
 
