@@ -298,7 +298,7 @@ class TestManagingLocally:
 @pytest.mark.parametrize(
     "effects",
     [
-        state_effects.blocking,
+        lambda users: state_effects.blocking(users, at=NOW),
         state_effects.unblocking,
         state_effects.cancelling_deactivation,
         lambda users: state_effects.deactivating(users, at=NOW),
