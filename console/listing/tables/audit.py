@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.elements.differences import differences
 from console.elements.url_cache import address_of
-from console.listing.tables.columns import TEXT, Table, TimeColumn, link, plain
+from console.listing.tables.columns import TEXT, Table, TimeColumn, link_in_text, plain
 from orgs.models import AuditEntry
 
 
@@ -30,9 +30,11 @@ class AuditTable(Table):
 
     def render_actor_label(self, record: AuditEntry) -> str | SafeString:
         if record.run_id is not None:
-            by = link(address_of("runs:detail", record.run_id), f"{_('run')} {record.run_id}")
+            by = link_in_text(address_of("runs:detail", record.run_id), f"{_('run')} {record.run_id}")
         elif record.bulk_act_id is not None:
-            by = link(address_of("bulk_acts:detail", record.bulk_act_id), f"{_('bulk act')} {record.bulk_act_id}")
+            by = link_in_text(
+                address_of("bulk_acts:detail", record.bulk_act_id), f"{_('bulk act')} {record.bulk_act_id}"
+            )
         else:
             return record.actor_label
         return SafeString(f"{conditional_escape(record.actor_label)} · {by}")
@@ -40,11 +42,11 @@ class AuditTable(Table):
     def render_object_label(self, record: AuditEntry) -> SafeString:
         label: str | SafeString = record.object_label
         if record.object_type == "bulk act":
-            label = link(address_of("bulk_acts:detail", record.object_id), label)
+            label = link_in_text(address_of("bulk_acts:detail", record.object_id), label)
         if record.object_type == "run":
-            label = link(address_of("runs:detail", record.object_id), label)
+            label = link_in_text(address_of("runs:detail", record.object_id), label)
         if record.object_type == "finished upload":
-            label = link(address_of("users:upload-outcome", record.object_id), label)
+            label = link_in_text(address_of("users:upload-outcome", record.object_id), label)
         kind = conditional_escape(record.object_type)
         return SafeString(f'<span class="text-secondary">{kind}</span> {conditional_escape(label)}')
 

@@ -111,6 +111,11 @@ def link(address: str, text: str) -> SafeString:
     return SafeString(f'<a href="{conditional_escape(address)}">{conditional_escape(text)}</a>')
 
 
+def link_in_text(address: str, text: str) -> SafeString:
+    """Return a link that stands beside other text, so that its colour alone would not tell it apart."""
+    return SafeString(f'<a class="in-text" href="{conditional_escape(address)}">{conditional_escape(text)}</a>')
+
+
 def plain(label: Any, **options: Any) -> tables.Column:
     """Return a column that can't be sorted by."""
     return tables.Column(verbose_name=label, orderable=False, **options)
