@@ -21,7 +21,7 @@ def main(act_id: int) -> None:
 
     from directory.actions.bulk import carrying_out
 
-    carrying_out.PART = 20
+    carrying_out.FIRST_PART = carrying_out.LARGEST_PART = 20
     deadly, parts = int(os.environ.get("KILL_IN_PART", "0")), 0
     store = carrying_out._store
 

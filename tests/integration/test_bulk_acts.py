@@ -32,6 +32,11 @@ pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
 
 
+def in_parts_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FIRST_PART", "LARGEST_PART"):
+        monkeypatch.setattr(carrying_out, name, 2)
+
+
 def names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{number:04}" for number in range(count)]
 
@@ -385,7 +390,7 @@ class TestUndo:
 
 class TestWork:
     def test_goes_on_where_a_stopped_worker_left_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(carrying_out, "PART", 2)
+        in_parts_of_two(monkeypatch)
         ada, people = make_sysadmin(), make_users(names("user", 5))
         act = confirmed(prepared(BulkKind.BLOCK, people, by=ada), by=ada)
 
@@ -427,7 +432,7 @@ class TestWork:
         assert "died 5 times" in act.error
 
     def test_takes_turns_with_other_tasks(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(carrying_out, "PART", 2)
+        in_parts_of_two(monkeypatch)
         ada, people = make_sysadmin(), make_users(names("user", 5))
         act = confirmed(prepared(BulkKind.BLOCK, people, by=ada), by=ada)
 
@@ -438,8 +443,15 @@ class TestWork:
         act.refresh_from_db()
         assert (act.state, act.done, turns) == (BulkState.DONE, 5, 4)
 
+    def test_takes_larger_parts_while_they_are_quick_and_smaller_ones_while_they_are_slow(self) -> None:
+        sizes = [carrying_out._next_size(400, took=took) for took in (0.1, 0.5, 1.0)]
+
+        assert sizes == [800, 400, 200]
+        assert carrying_out._next_size(carrying_out.LARGEST_PART, took=0.1) == carrying_out.LARGEST_PART
+        assert carrying_out._next_size(carrying_out.FIRST_PART, took=1.0) == carrying_out.FIRST_PART
+
     def test_stops_when_it_is_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(carrying_out, "PART", 2)
+        in_parts_of_two(monkeypatch)
         ada, people = make_sysadmin(), make_users(names("user", 5))
         act = confirmed(prepared(BulkKind.BLOCK, people, by=ada), by=ada)
 

@@ -25,8 +25,11 @@ from orgs.models import User
 
 log = logging.getLogger("rollcall.bulk")
 
-# The users of one transaction.
-PART = 500
+# The users of the first transaction: the page shows progress at once. About seventy statements are the same for any part, so
+# parts grow while they are quick, and shrink where they are slow.
+FIRST_PART = 200
+LARGEST_PART = 2000
+QUICK, SLOW = 0.3, 0.8
 # On SQLite an open transaction blocks all other writers, and these only look every tenth of a second.
 PAUSE_SQLITE = 0.05
 # Seconds after which a worker does other tasks first, such as mail, and goes on with the act later.
@@ -49,14 +52,16 @@ def carry_out(act_id: int, *, clock: Clock, stay: Callable[[], None] = ignore_pr
     ends = time.monotonic() + turn if turn else None
     try:
         BulkAct.objects.filter(pk=act_id, started_at=None).update(started_at=clock())
-        last: int | None = 0
-        while (last := _part(lease, clock, after=last or 0)) is not None:
+        last, size, begun = 0, FIRST_PART, time.monotonic()
+        while (reached := _part(lease, clock, after=last, size=size)) is not None:
+            last, size = reached, _next_size(size, took=time.monotonic() - begun)
             stay()
             if ends is not None and time.monotonic() > ends:
                 lease.release(counted=False)
                 return True
             if connection.vendor == "sqlite":
                 time.sleep(PAUSE_SQLITE)
+            begun = time.monotonic()
     except TakenOver as error:
         log.warning("%s", error)
     except Cancelled:
@@ -72,8 +77,15 @@ def carry_out(act_id: int, *, clock: Clock, stay: Callable[[], None] = ignore_pr
     return False
 
 
+def _next_size(size: int, *, took: float) -> int:
+    """Return how many users the next part has, after one of this size took so many seconds."""
+    if took < QUICK:
+        return min(2 * size, LARGEST_PART)
+    return max(size // 2, min(FIRST_PART, LARGEST_PART)) if took > SLOW else size
+
+
 @transaction.atomic
-def _part(lease: BulkLease, clock: Clock, *, after: int) -> int | None:
+def _part(lease: BulkLease, clock: Clock, *, after: int, size: int) -> int | None:
     """Do the next users of the act; end it when none is left. Return the last row that was done, None at the end.
 
     All rows up to ``after`` are done, so that the database does not read them again for each part.
@@ -81,7 +93,7 @@ def _part(lease: BulkLease, clock: Clock, *, after: int) -> int | None:
     lease.renew()
     act = BulkAct.objects.select_related("org", "role", "matter", "undo_of").get(pk=lease.act_id)
     rows = BulkActUser.objects.filter(bulk_act=act, pk__gt=after, outcome=UserOutcome.WAITING).order_by("pk")
-    waiting = dict(rows.values_list("user_id", "pk")[:PART])
+    waiting = dict(rows.values_list("user_id", "pk")[:size])
     if not waiting:
         _finish(lease, BulkState.DONE, at=clock())
         return None
