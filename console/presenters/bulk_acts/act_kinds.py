@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from directory.models import BulkKind
 from orgs.models import User
@@ -37,23 +38,61 @@ class BulkKindWords:
 _KINDS = {
     words.kind: words
     for words in (
-        BulkKindWords(BulkKind.MOVE, _("Move…"), _("Move"), _("Move %(count)d users?"), "arrow-right-left"),
-        BulkKindWords(BulkKind.ADD_ROLE, _("Add a role…"), _("Add"), _("Add a role to %(count)d users?"), "key-round"),
+        BulkKindWords(
+            BulkKind.MOVE,
+            _("Move…"),
+            _("Move"),
+            ngettext_lazy("Move %(count)d user?", "Move %(count)d users?", "count"),
+            "arrow-right-left",
+        ),
+        BulkKindWords(
+            BulkKind.ADD_ROLE,
+            _("Add a role…"),
+            _("Add"),
+            ngettext_lazy("Add a role to %(count)d user?", "Add a role to %(count)d users?", "count"),
+            "key-round",
+        ),
         BulkKindWords(
             BulkKind.REMOVE_ROLE,
             _("Remove a role…"),
             _("Remove"),
-            _("Remove a role from %(count)d users?"),
+            ngettext_lazy("Remove a role from %(count)d user?", "Remove a role from %(count)d users?", "count"),
             "key-square",
         ),
-        BulkKindWords(BulkKind.HOLD, _("Put on hold…"), _("Put on hold"), _("Put %(count)d users on hold?"), "gavel"),
-        BulkKindWords(BulkKind.UNBLOCK, _("Unblock…"), _("Unblock"), _("Unblock %(count)d users?"), "lock-open"),
         BulkKindWords(
-            BulkKind.REACTIVATE, _("Reactivate…"), _("Reactivate"), _("Reactivate %(count)d users?"), "rotate-ccw"
+            BulkKind.HOLD,
+            _("Put on hold…"),
+            _("Put on hold"),
+            ngettext_lazy("Put %(count)d user on hold?", "Put %(count)d users on hold?", "count"),
+            "gavel",
         ),
-        BulkKindWords(BulkKind.BLOCK, _("Block…"), _("Block"), _("Block %(count)d users?"), "ban"),
         BulkKindWords(
-            BulkKind.DEACTIVATE, _("Deactivate…"), _("Deactivate"), _("Deactivate %(count)d users?"), "user-minus"
+            BulkKind.UNBLOCK,
+            _("Unblock…"),
+            _("Unblock"),
+            ngettext_lazy("Unblock %(count)d user?", "Unblock %(count)d users?", "count"),
+            "lock-open",
+        ),
+        BulkKindWords(
+            BulkKind.REACTIVATE,
+            _("Reactivate…"),
+            _("Reactivate"),
+            ngettext_lazy("Reactivate %(count)d user?", "Reactivate %(count)d users?", "count"),
+            "rotate-ccw",
+        ),
+        BulkKindWords(
+            BulkKind.BLOCK,
+            _("Block…"),
+            _("Block"),
+            ngettext_lazy("Block %(count)d user?", "Block %(count)d users?", "count"),
+            "ban",
+        ),
+        BulkKindWords(
+            BulkKind.DEACTIVATE,
+            _("Deactivate…"),
+            _("Deactivate"),
+            ngettext_lazy("Deactivate %(count)d user?", "Deactivate %(count)d users?", "count"),
+            "user-minus",
         ),
     )
 }

@@ -69,7 +69,7 @@ def cells(text: str) -> list[tuple[int, str]]:
             elif any(values):
                 found.append((reader.line_num, values[column] if column < len(values) else ""))
             if len(found) > MOST_AT_ONCE:
-                raise BadList(_("More than %(count)d rows: split the list.") % {"count": MOST_AT_ONCE})
+                raise BadList(_("More than %(rows)s rows: split the list.") % {"rows": MOST_AT_ONCE})
     except csv.Error as error:
         raise BadList(_("Line %(line)d: %(reason)s.") % {"line": reader.line_num, "reason": error}) from None
     if not found:

@@ -95,7 +95,7 @@ def put_on_hold(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     preview = hold_effects.of_adding(matter, users) if 0 < len(ids) <= MOST_AT_ONCE else HoldPreview([])
     if len(ids) > MOST_AT_ONCE:
         words = _(
-            "More than %(count)d users: narrow the filter, for example to one org, and do it in parts. Or choose them in the "
+            "More people than one act may hold (%(count)d): narrow the filter, for example to one org, and do it in parts. Or choose them in the "
             "list of users and put them on hold there: that goes on in the background."
         )
         preview.refusals.append(words % {"count": MOST_AT_ONCE})

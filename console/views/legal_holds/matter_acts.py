@@ -90,8 +90,8 @@ def matter_close(request: ConsoleRequest, pk: int) -> HttpResponse:
     matter = managed_matter(request, pk)
     preview = hold_effects.of_closing(matter, request.user, at=timezone.now())
     if len(preview.users) > MOST_AT_ONCE:
-        refusal = _("The matter holds %(count)d users: release some first, at most %(most)d at once.")
-        preview.refusals.append(refusal % {"count": len(preview.users), "most": MOST_AT_ONCE})
+        refusal = _("More people than one act may release (%(most)d): release some first.")
+        preview.refusals.append(refusal % {"most": MOST_AT_ONCE})
     if not matter.open:
         preview = HoldPreview([], [], [_("%(name)s is closed already.") % {"name": matter.name}])
     if request.method == "POST":

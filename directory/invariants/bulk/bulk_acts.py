@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from directory.models import LIVE_BULK_STATES, BulkAct, BulkActUser, BulkState, UserOutcome
 from directory.values.bulk import bulk_limits
 from orgs.models import AuditEntry
+from orgs.text import counted
 
 # When beat and a worker run, another worker takes an act whose worker died within two minutes.
 FORGOTTEN_AFTER = timedelta(minutes=15)
@@ -23,7 +24,8 @@ def confirmed(_at: datetime) -> Iterator[str]:
     untyped = Q(typed_count=None) & (Q(total__gt=bulk_limits.FREE) | ~Q(limits=[]))
     wrong = Q(confirmed_at=None) | untyped | Q(typed_count__isnull=False) & ~Q(typed_count=F("total"))
     for act in acts.filter(wrong).order_by("pk").iterator():
-        yield f"{act} on {act.total} users is {act.state}, but was confirmed at {act.confirmed_at} with the number {act.typed_count}"
+        users = counted(act.total, "user", "users")
+        yield f"{act} on {users} is {act.state}, but was confirmed at {act.confirmed_at} with the number {act.typed_count}"
     for act in BulkAct.objects.filter(state=BulkState.PREPARED).exclude(done=0, left_out=0, failed=0).order_by("pk"):
         yield f"{act} was never confirmed, but has results"
 

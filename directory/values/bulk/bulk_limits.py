@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orgs.text import counted
+
 # An act on at most so many people needs no further confirmation.
 FREE = 100
 # Shares of the active users of the acting person's part, and the count that is too many in any part.
@@ -42,18 +44,17 @@ def needs_count(figures: BulkFigures) -> bool:
 
 def passed(figures: BulkFigures) -> list[str]:
     """Return the limits that the act passes, as sentences for the person who confirms it."""
-    found = []
+    found, people = [], counted(figures.together, "person", "people")
+    active = counted(figures.active, "active user", "active users")
     if figures.grants_admin and figures.together > ADMIN_GRANTS:
-        found.append(f"{figures.together} people would get a role that holds admin; the limit is {ADMIN_GRANTS}")
+        found.append(f"{people} would get a role that holds admin; the limit is {ADMIN_GRANTS}")
     if figures.together <= FREE:
         return found
     share = CUT_OFF_PERCENT if figures.cuts_off else CHANGED_PERCENT
     if figures.together * 100 > share * figures.active:
-        found.append(
-            f"{figures.together} people are more than {share} % of the {figures.active} active users of your part"
-        )
+        found.append(f"{people} are more than {share} % of the {active} of your part")
     elif figures.cuts_off and figures.together > CUT_OFF_MOST:
-        found.append(f"{figures.together} people would be shut out; the limit is {CUT_OFF_MOST}")
+        found.append(f"{people} would be shut out; the limit is {CUT_OFF_MOST}")
     if found and figures.earlier:
         found.append(f"{figures.earlier} of them were changed by your acts of the last 24 hours")
     return found

@@ -13,7 +13,7 @@ from django.test.utils import setup_test_environment, teardown_test_environment
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.listing.listing import PAGE_SIZES
-from directory.models import LdapServer, Run, RunChange
+from directory.models import BulkAct, LdapServer, Run, RunChange
 from orgs.models import Archive, Device, Matter, Role, User
 from tests.bench.inside.filling import NOW
 
@@ -83,6 +83,7 @@ def _example(name: str, argument: str) -> Any:
         "legal_holds": Matter.objects.order_by("-pk")[0].pk,
         "ldap_servers": LdapServer.objects.get().pk,
         "runs": change.run_id,
+        "bulk_acts": BulkAct.objects.order_by("-pk")[0].pk,
     }
     return examples[name.partition(":")[0]]
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 from django.db import connection
 from django.db.models import Model
 
-from directory.models import LdapServer, Match
+from directory.models import BulkAct, BulkActUser, BulkKind, BulkState, LdapServer, Match, UserOutcome
 from orgs.actions import legal_holds, orgs
 from orgs.actions.matters import policies
 from orgs.models import (
@@ -67,6 +67,7 @@ def fill(before: Size, after: Size) -> None:
     _devices(before.devices, after.devices, users)
     history.add(before.runs, after.runs, users, write)
     _matters(before.users, after.users, users)
+    _bulk_act(users)
 
 
 def look_at_tables() -> None:
@@ -185,6 +186,26 @@ def _matters(first: int, last: int, users: list[User]) -> None:
         held = [user.pk for user in users[start : start + CUSTODIANS_PER_MATTER]]
         legal_holds.add_custodians(matter=matter, user_ids=held, by=SYSTEM, at=NOW)
     Matter.objects.filter(pk__in=[matter.pk for matter in Matter.objects.all() if matter.pk % 2]).update(closed_at=NOW)
+
+
+def _bulk_act(users: list[User]) -> None:
+    """Note an act on all of these users: each user was blocked by it."""
+    person = User.objects.order_by("pk")[0]
+    act = BulkAct.objects.create(
+        kind=BulkKind.BLOCK,
+        state=BulkState.DONE,
+        started_by=person,
+        started_by_label=str(person),
+        created_at=NOW,
+        confirmed_at=NOW,
+        started_at=NOW,
+        finished_at=NOW,
+        total=len(users),
+        typed_count=len(users),
+        done=len(users),
+    )
+    rows = (BulkActUser(bulk_act=act, user=user, outcome=UserOutcome.DONE, done_at=NOW) for user in users)
+    write(BulkActUser, rows)
 
 
 def _add(model: type[T], rows: Iterable[T]) -> list[T]:

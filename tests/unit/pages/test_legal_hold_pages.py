@@ -273,7 +273,7 @@ class TestAList:
 
         text = sent(ada, "list-custodians", matter.pk, names=names)
 
-        assert "2 to put on hold, 1 there already, 3 wrong, of 6 rows." in text
+        assert "2 to put on hold, 1 there already, 3 wrong." in text
         assert "The same user as in line 1" in text
         assert "There is no such user in your part" in text
         assert "write the username instead (bo, jo)" in text
@@ -294,7 +294,7 @@ class TestAList:
 
         text = sent(ada, "list-custodians", matter.pk, file=SimpleUploadedFile("people.csv", content))
 
-        assert "1 to put on hold, 0 there already, 0 wrong, of 1 rows." in text
+        assert "1 to put on hold, 0 there already, 0 wrong." in text
 
     @pytest.mark.parametrize(
         ("content", "words"),

@@ -25,8 +25,8 @@ PLURAL = re.compile(rf"^ (?:[a-z]+ )??(?:{THINGS})\b(?!:)")
 FORMATTED = re.compile(rf"(?<!of )(?:\{{\w+(?::[^}}]*)?\}}|%\(\w+\)[ds]) (?:[a-z]+ )??(?:{THINGS})\b")
 IN_TEMPLATE = re.compile(rf"\{{\{{[^}}]*\}}\}} (?:[a-z]+ )??(?:{THINGS})\b")
 BOTH_NUMBERS = re.compile(r"\{% blocktrans(?:late)?[^%]* count .*?\{% endblocktrans(?:late)? %\}", re.DOTALL)
-# A limit of thousands.
-NEVER_ONE = {"%(rows)s rows"}
+# Limits far above one.
+NEVER_ONE = {"%(rows)s rows", "%(passwords)d passwords"}
 # What is called so is no count.
 NO_COUNTS = {"name", "org", "org_id", "path", "run_id", "server", "username"}
 SOURCES = sorted(
