@@ -12,7 +12,7 @@ from directory.input_errors import Refused
 from directory.models import BulkAct, BulkActUser, BulkKind, BulkState
 from directory.sync.run_interruptions import Leaving
 from orgs.actions import legal_holds
-from orgs.actions.users import blocking, org_moves, role_grants
+from orgs.actions.users import blocking, deactivation, org_moves, role_grants
 from orgs.models import AuditEntry, Device, Org, Role, User
 from orgs.rules.actors import SYSTEM, person
 from tests.bulk_acts import carried_out, confirmed, done, prepared, results, undone
@@ -116,6 +116,16 @@ class TestWhoIsLeftOut:
 
         assert results(act) == {"ben": "blocked instead", "cem": "done"}
         assert User.objects.get(username="ben").pending
+
+    def test_the_person_themselves_where_they_could_not_go_on(self) -> None:
+        make_sysadmin()
+        north = make_org("North")
+        nora = make_user("nora", org=north, roles=["Org Admin"], password=PASSWORD)
+        ben = make_user("ben", org=north)
+
+        act = done(BulkKind.MOVE, [nora, ben], by=nora, org=make_org("Below", parent=north))
+
+        assert results(act) == {"nora": "own", "ben": "done"}
 
     def test_the_last_sysadmin(self) -> None:
         make_sysadmin("root")
@@ -269,6 +279,22 @@ class TestConfirming:
         with pytest.raises(Refused, match="type 60"):
             confirmation.confirm(act=act, argument=Argument(), confirmed=BulkConfirmation(), by=person(ada), at=NOW)
 
+    def test_acts_that_wait_for_a_worker_count_too(self) -> None:
+        ada, people = make_sysadmin(), make_users(names("user", 120))
+        confirmed(prepared(BulkKind.BLOCK, people[:60], by=ada), by=ada)
+        act = prepared(BulkKind.BLOCK, people[60:], by=ada)
+
+        with pytest.raises(Refused, match="type 60"):
+            confirmation.confirm(act=act, argument=Argument(), confirmed=BulkConfirmation(), by=person(ada), at=NOW)
+
+    def test_all_acts_that_shut_people_out_count_together(self) -> None:
+        ada, people = make_sysadmin(), make_users(names("user", 120))
+        done(BulkKind.BLOCK, people[:60], by=ada)
+        act = prepared(BulkKind.DEACTIVATE, people[60:], by=ada)
+
+        with pytest.raises(Refused, match="type 60"):
+            confirmation.confirm(act=act, argument=Argument(), confirmed=BulkConfirmation(), by=person(ada), at=NOW)
+
     def test_a_role_that_the_person_does_not_hold_is_refused(self) -> None:
         make_sysadmin("root")
         desk = make_user("desk", roles=["All Org Admin"], password=PASSWORD)
@@ -335,6 +361,27 @@ class TestUndo:
 
         assert results(undone(act, by=ada, at=LATER)) == {"ben": "done", "cem": "changed"}
         assert not User.objects.get(pk=ben.pk).blocked
+
+    def test_of_a_block_leaves_a_deactivation_pending_that_came_since(self) -> None:
+        ada, ben = make_sysadmin(), make_user("ben")
+        make_matter("Inquiry", ben)
+        act = done(BulkKind.BLOCK, [ben], by=ada)
+        deactivation.deactivate(user_ids=[ben.pk], by=SYSTEM, at=LATER)
+
+        assert results(undone(act, by=ada, at=LATER)) == {"ben": "changed"}
+        assert User.objects.filter(pk=ben.pk, blocked=True, pending=True).exists()
+
+    def test_of_a_move_leaves_out_whom_the_old_org_would_give_more(self) -> None:
+        ada, north = make_sysadmin(), make_org("North")
+        nora = make_user("nora", org=north, roles=["Org Admin"], password=PASSWORD)
+        rich, poor = make_org("Rich", parent=north), make_org("Poor", parent=north)
+        ben, cem = make_user("ben", org=rich), make_user("cem", org=poor)
+        act = done(BulkKind.MOVE, [ben, cem], by=ada, org=north)
+        rich.own_default_roles = True
+        rich.save()
+        rich.default_roles.set(Role.objects.filter(name="Server Administrator"))
+
+        assert results(undone(act, by=nora, at=LATER)) == {"ben": "holds more", "cem": "done"}
 
     def test_takes_back_a_deactivation_and_what_was_done_instead(self) -> None:
         ada, (ben, cem, dan) = make_sysadmin(), make_users(["ben", "cem", "dan"])

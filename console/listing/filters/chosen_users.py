@@ -21,7 +21,8 @@ def chosen_users(request: ConsoleRequest) -> tuple[UserQuerySet, str]:
     if not request.POST.get("everyone"):
         ticked = [int(pk) for pk in request.POST.getlist("user") if pk.isdecimal() and len(pk) < 19]
         return visible.filter(pk__in=ticked), ""
-    filters = request.POST.get("filters", "")
+    # Encoded anew: what is stored then has no character that a database refuses.
+    filters = QueryDict(request.POST.get("filters", "")).urlencode()
     chosen = UserFilter(QueryDict(filters), queryset=visible, request=request)
     if not chosen.is_valid():
         raise Refused("a filter of the list is not valid: choose the users again")

@@ -58,7 +58,9 @@ def act_page(act: BulkAct, viewer: User) -> BulkActPage:
     is_own = act.started_by_id == viewer.pk
     problem = choosing.why_not_undone(act)
     ended = not act.live and act.state != BulkState.PREPARED
-    undone_before = list(act.undos.exclude(state=BulkState.PREPARED).order_by("pk")) if ended else []
+    undos = list(
+        BulkAct.objects.visible_to(viewer).filter(undo_of=act).exclude(state=BulkState.PREPARED).order_by("pk")
+    )
     return BulkActPage(
         words=words_of(act.kind),
         state=badges.bulk_state(act),
@@ -66,9 +68,9 @@ def act_page(act: BulkAct, viewer: User) -> BulkActPage:
         tiles=_tiles(act, counts),
         done=sum(count for outcome, count in counts.items() if outcome != UserOutcome.WAITING),
         total=sum(counts.values()),
-        undos=undone_before,
+        undos=undos,
         may_cancel=act.live and may_change and (is_own or viewer.may_everywhere(Permission.USER)),
-        may_undo=ended and may_change and not problem and not undone_before,
+        may_undo=ended and may_change and not problem,
         undo_problem=problem if ended and act.done else "",
         is_own=is_own,
         shows_all=viewer.may_everywhere(Permission.ALL_USER_READ),

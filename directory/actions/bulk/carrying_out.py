@@ -19,6 +19,7 @@ from directory.actions.bulk.waking import wake_worker
 from directory.models import BulkAct, BulkActUser, BulkKind, BulkState, LeftOut, UserOutcome
 from directory.sync.lease import MAX_ATTEMPTS, Clock
 from directory.sync.run_interruptions import Cancelled, Leaving, TakenOver
+from orgs.actions import locks
 from orgs.actions.audit import Fact, note
 from orgs.bulk_writes import update_rows
 from orgs.models import User
@@ -32,6 +33,7 @@ LARGEST_PART = 2000
 QUICK, SLOW = 0.3, 0.8
 # On SQLite an open transaction blocks all other writers, and these only look every tenth of a second.
 PAUSE_SQLITE = 0.05
+WITH_A_ROLE = (BulkKind.ADD_ROLE, BulkKind.REMOVE_ROLE)
 # Seconds after which a worker does other tasks first, such as mail, and goes on with the act later.
 TURN = 2.0
 
@@ -90,6 +92,9 @@ def _part(lease: BulkLease, clock: Clock, *, after: int, size: int) -> int | Non
 
     All rows up to ``after`` are done, so that the database does not read them again for each part.
     """
+    if BulkAct.objects.filter(pk=lease.act_id, kind__in=WITH_A_ROLE).exists():
+        # Before the act's row: who deletes a role holds this lock, and takes the role from all acts.
+        locks.roles()
     lease.renew()
     act = BulkAct.objects.select_related("org", "role", "matter", "undo_of").get(pk=lease.act_id)
     rows = BulkActUser.objects.filter(bulk_act=act, pk__gt=after, outcome=UserOutcome.WAITING).order_by("pk")

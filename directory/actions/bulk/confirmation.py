@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Sum
 
 from directory.actions.bulk.bulk_terms import CUTTING_OFF, WITH_ARGUMENT, BulkTerms, problem, terms_of
 from directory.actions.bulk.waking import wake_worker
 from directory.input_errors import Refused
 from directory.models import BulkAct, BulkKind, BulkState
-from directory.models.bulk.bulk_acts import CONFIRMED_WITHIN
+from directory.models.bulk.bulk_acts import CONFIRMED_WITHIN, BulkActQuerySet
 from directory.values.bulk import bulk_limits
 from directory.values.bulk.bulk_limits import BulkFigures
+from orgs.actions import locks
 from orgs.actions.audit import Fact, note
 from orgs.models import Matter, Org, Role, User
 from orgs.rules.actors import Actor
@@ -42,18 +42,29 @@ class BulkConfirmation:
 
 def figures(act: BulkAct, terms: BulkTerms, *, at: datetime) -> BulkFigures:
     """Return the numbers that the limits of an act are about."""
-    earlier = BulkAct.objects.filter(
-        started_by=act.started_by_id, kind=act.kind, confirmed_at__gt=at - TOGETHER, undo_of=None
-    )
-    if act.undo_of_id is not None:
-        earlier = earlier.none()
+    earlier = [] if act.undo_of_id is not None else list(_earlier(act, terms, at))
     return BulkFigures(
         people=act.total,
-        earlier=earlier.exclude(pk=act.pk).exclude(state=BulkState.PREPARED).aggregate(all=Sum("done"))["all"] or 0,
+        earlier=sum(_concerned(each) for each in earlier),
+        earlier_admins=sum(_concerned(each) for each in earlier if each.role is not None and each.role.holds_admin),
         active=User.objects.managed_by(terms.person).filter(active=True).count(),
         cuts_off=terms.kind in CUTTING_OFF,
         grants_admin=terms.kind == BulkKind.ADD_ROLE and terms.role is not None and terms.role.holds_admin,
     )
+
+
+def _earlier(act: BulkAct, terms: BulkTerms, at: datetime) -> BulkActQuerySet:
+    """Return the person's acts of the last 24 hours that count together with this one: all that shut people out, too."""
+    kinds = CUTTING_OFF if terms.kind in CUTTING_OFF else {terms.kind}
+    acts = BulkAct.objects.filter(
+        started_by=act.started_by_id, kind__in=kinds, confirmed_at__gt=at - TOGETHER, undo_of=None
+    )
+    return acts.exclude(pk=act.pk).exclude(state=BulkState.PREPARED).select_related("role")
+
+
+def _concerned(act: BulkAct) -> int:
+    """Return whom a confirmed act has changed or may still change."""
+    return act.total - act.left_out - act.failed if act.live else act.done
 
 
 def with_argument(terms: BulkTerms, argument: Argument) -> BulkTerms:
@@ -82,6 +93,8 @@ def confirm(*, act: BulkAct, argument: Argument, confirmed: BulkConfirmation, by
         raise Refused("something is missing: choose it first")
     if reason := problem(terms):
         raise Refused(reason)
+    # Of two acts that one person confirms at the same moment, the second counts the first.
+    locks.users([terms.person.pk])
     numbers = figures(stored, terms, at=at)
     stored.limits = bulk_limits.passed(numbers)
     if bulk_limits.needs_count(numbers):

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from directory.actions.bulk.bulk_terms import CUTTING_OFF, BulkTerms
 from directory.models import BulkActUser, BulkKind, LeftOut, UserOutcome
 from orgs.actions import escalation_guard
-from orgs.models import AuditEntry, Custodian, Org, RoleGrant, User
+from orgs.models import AuditEntry, Custodian, Org, Role, RoleGrant, User
 from orgs.models.orgs import OrgQuerySet
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
+from orgs.rules.inheritance import Effective, effective_settings
 from orgs.rules.permission_comparison import Holding
 
 # The audit entries after which an act can't be undone any more, by the act that undoes.
 _UNDONE_BY = {
-    BulkKind.UNBLOCK: ("user blocked", "user unblocked", "user deactivated"),
+    BulkKind.UNBLOCK: (
+        "user blocked",
+        "user unblocked",
+        "user deactivated",
+        "deactivation pending",
+        "pending deactivation cleared",
+    ),
     BulkKind.REACTIVATE: (
         "user deactivated",
         "user reactivated",
@@ -70,7 +77,8 @@ def _reasons(terms: BulkTerms) -> Iterator[tuple[LeftOut, Condition]]:
     if not terms.person.may_everywhere(Permission.USER):
         managed = User.objects.visible_to(terms.person).managed_by(terms.person)
         yield LeftOut.OUTSIDE, lambda _users: ~Q(pk__in=managed.order_by().values("pk"))
-    if terms.kind in CUTTING_OFF:
+    # After their own move or without their own role they could not go on with the others.
+    if terms.kind in CUTTING_OFF | {BulkKind.MOVE, BulkKind.REMOVE_ROLE}:
         yield LeftOut.OWN, lambda _users: Q(pk=terms.person.pk)
     if terms.undone is not None:
         yield LeftOut.CHANGED, lambda _users: _changed_since(terms)
@@ -147,7 +155,26 @@ def _gaining_by_move(users: UserQuerySet, terms: BulkTerms) -> Q:
     paths = dict(Org.objects.filter(pk__in=set(targets.values())).values_list("pk", "path"))
     current = escalation_guard.holdings(administrators)
     after = {pk: Holding(current[pk].permissions, paths[org]) for pk, org in targets.items() if org in paths}
-    return _among(escalation_guard.gains(after=after, by=terms.by))
+    return _among(escalation_guard.gains(after=after, by=terms.by)) | _into_greater_orgs(terms)
+
+
+def _into_greater_orgs(terms: BulkTerms) -> Q:
+    """Return the condition that a move back leads to an org whose default roles hold more than the person."""
+    actor = escalation_guard.acting(terms.by)
+    if not terms.moves_back or actor is None:
+        return Q(pk__in=[])
+    rows = BulkActUser.objects.filter(bulk_act=terms.undone).order_by()
+    orgs = effective_settings()
+    beyond = [
+        pk
+        for pk in rows.values_list("org_before", flat=True).distinct()
+        if pk in orgs and escalation_guard.not_grantable(actor, _default_roles(orgs[pk]), org_path=orgs[pk].path)
+    ]
+    return Q(Exists(terms.undone_rows().filter(org_before__in=beyond)))
+
+
+def _default_roles(org: Effective) -> QuerySet[Role]:
+    return Role.objects.filter(name__in=org.default_roles)
 
 
 def _role_beyond(users: UserQuerySet, terms: BulkTerms) -> Q:

@@ -36,7 +36,8 @@ def lock(user_ids: Collection[int], terms: BulkTerms) -> None:
         case BulkKind.REACTIVATE:
             locks.orgs_of_users(user_ids)
         case BulkKind.HOLD:
-            list(Matter.objects.select_for_update().filter(pk=terms.matter.pk if terms.matter else 0))
+            # As in an edit of the matter: a sync that holds users may write events of it meanwhile.
+            list(Matter.objects.select_for_update(no_key=True).filter(pk=terms.matter.pk if terms.matter else 0))
         case _:
             pass
     locks.users(user_ids)

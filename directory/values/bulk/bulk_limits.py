@@ -20,9 +20,10 @@ ADMIN_GRANTS = 5
 class BulkFigures:
     """How many people an act concerns.
 
-    ``earlier`` is how many the same person has changed by acts of the same kind in the last 24 hours, so that many small
+    ``earlier`` is how many the same person has changed, or is about to change, by such acts in the last 24 hours, so that many small
     acts count as one large one. ``active`` is the number of active users in the person's part. ``cuts_off`` is true for
-    acts that shut people out, ``grants_admin`` for a role that holds ``admin``.
+    acts that shut people out, ``grants_admin`` for a role that holds ``admin``. ``earlier_admins`` are those of the
+    earlier people who were given such a role.
     """
 
     people: int
@@ -30,6 +31,7 @@ class BulkFigures:
     active: int
     cuts_off: bool
     grants_admin: bool = False
+    earlier_admins: int = 0
 
     @property
     def together(self) -> int:
@@ -46,8 +48,9 @@ def passed(figures: BulkFigures) -> list[str]:
     """Return the limits that the act passes, as sentences for the person who confirms it."""
     found, people = [], counted(figures.together, "person", "people")
     active = counted(figures.active, "active user", "active users")
-    if figures.grants_admin and figures.together > ADMIN_GRANTS:
-        found.append(f"{people} would get a role that holds admin; the limit is {ADMIN_GRANTS}")
+    if figures.grants_admin and (admins := figures.people + figures.earlier_admins) > ADMIN_GRANTS:
+        holders = counted(admins, "person", "people")
+        found.append(f"{holders} would get a role that holds admin; the limit is {ADMIN_GRANTS}")
     if figures.together <= FREE:
         return found
     share = CUT_OFF_PERCENT if figures.cuts_off else CHANGED_PERCENT
@@ -56,5 +59,5 @@ def passed(figures: BulkFigures) -> list[str]:
     elif figures.cuts_off and figures.together > CUT_OFF_MOST:
         found.append(f"{people} would be shut out; the limit is {CUT_OFF_MOST}")
     if found and figures.earlier:
-        found.append(f"{figures.earlier} of them were changed by your acts of the last 24 hours")
+        found.append(f"{figures.earlier} of them are in your other acts of the last 24 hours")
     return found

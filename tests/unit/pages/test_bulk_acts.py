@@ -60,7 +60,7 @@ class TestChoosing:
 
         page = chosen(signed_in(ada), "block", [], everyone="yes", filters=f"org={left.pk}")
 
-        assert "Block 1 users?" in page
+        assert "Block 1 user?" in page
 
     def test_a_filter_that_is_not_valid_chooses_nobody(self) -> None:
         ada = make_sysadmin()
@@ -78,7 +78,7 @@ class TestChoosing:
 
         page = chosen(signed_in(olga), "block", [ben, stan])
 
-        assert "Block 1 users?" in page
+        assert "Block 1 user?" in page
         assert "stan" not in page
 
     def test_an_unknown_act_is_refused(self) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from directory.values.bulk.bulk_limits import BulkFigures, needs_count, passed
 
 
-def figures(
-    people: int, *, earlier: int = 0, active: int = 10_000, cuts_off: bool = False, **more: bool
-) -> BulkFigures:
+def figures(people: int, *, earlier: int = 0, active: int = 10_000, cuts_off: bool = False, **more: Any) -> BulkFigures:
     return BulkFigures(people=people, earlier=earlier, active=active, cuts_off=cuts_off, **more)
 
 
@@ -43,10 +43,17 @@ def test_changing_more_than_a_fifth_is_held_back() -> None:
 
 
 def test_earlier_acts_are_named() -> None:
-    assert passed(figures(1_000, earlier=1_500))[-1] == "1500 of them were changed by your acts of the last 24 hours"
+    assert passed(figures(1_000, earlier=1_500))[-1] == "1500 of them are in your other acts of the last 24 hours"
 
 
 def test_more_than_five_new_administrators_are_held_back() -> None:
     assert passed(figures(5, grants_admin=True)) == []
     assert passed(figures(6, grants_admin=True))
     assert needs_count(figures(6, grants_admin=True))
+
+
+def test_earlier_roles_without_admin_do_not_count_as_new_administrators() -> None:
+    assert passed(figures(1, earlier=90, grants_admin=True)) == []
+    assert passed(figures(1, earlier=90, earlier_admins=5, grants_admin=True)) == [
+        "6 people would get a role that holds admin; the limit is 5"
+    ]
