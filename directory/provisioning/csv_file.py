@@ -151,7 +151,8 @@ def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
     reader = csv.reader(io.StringIO(given.text, newline=""), strict=True, delimiter=given.separator)
     notes = list(given.notes)
     try:
-        header, unknown = _header(next(reader, []), ignore_unknown=ignore_unknown)
+        first = next(reader, [])
+        header, unknown = _header(first, ignore_unknown=ignore_unknown)
     except csv.Error as error:
         raise BadCsv(f"line 1: {_reason(error)}") from error
     if unknown:
@@ -160,7 +161,7 @@ def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
     for line, cells in _filled(reader):
         if len(rows) == size.rows:
             raise BadCsv(f"line {line}: more than {counted(size.rows, 'row', 'rows')}: split the file")
-        rows.append(_row(line, header, cells))
+        rows.append(_row(line, header, _trimmed(cells, header, width=len(first))))
     if not rows:
         raise BadCsv("line 2: there is nobody in the file")
     if sum(bool(row.password) for row in rows) > MOST_PASSWORDS:
@@ -232,15 +233,27 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:59]}…")
 
 
+def _trimmed(cells: list[str], header: list[str], *, width: int) -> list[str]:
+    """Return cells without empty ones behind the last column: spreadsheets write them in some rows."""
+    end = len(cells)
+    while end > len(header) and not cells[end - 1].strip():
+        end -= 1
+    # In a row wider than the header was, text behind the password may be a password that a comma has moved there.
+    behind = cells[header.index("password") + 1 : end] if "password" in header else []
+    return cells if len(cells) > width and "".join(behind).strip() else cells[:end]
+
+
 def _row(line: int, header: list[str], cells: list[str]) -> Row:
     lasting: list[Problem] = []
-    # Spreadsheets write empty cells behind the last column of some rows.
-    while len(cells) > len(header) and not cells[-1].strip():
-        cells = cells[:-1]
+    values = {name: cell for name, cell in zip(header, cells, strict=False) if name in COLUMNS}
     if len(cells) != len(header):
         text = f"{counted(len(cells), 'cell', 'cells')}, but the header has {len(header)}"
+        if "password" in header:
+            # A cell too many moves the password away from a username in front of it, but onto one behind it.
+            kept = {"username"}.intersection(header[: header.index("password")])
+            values = {name: cell for name, cell in values.items() if name in kept}
+            text += f": all values{' but the username' if kept else ''} are dropped, because a password may stand in the wrong cell"
         lasting.append(Problem("", text))
-    values = {name: cell for name, cell in zip(header, cells, strict=False) if name in COLUMNS}
     if REASONS in header:
         values = {name: csv_text.without_apostrophes(cell) for name, cell in values.items()}
     # A password may begin or end with a space.

@@ -32,3 +32,12 @@ class TestCsv:
     def test_names_the_line_of_what_is_wrong(self, text: str, message: str) -> None:
         with pytest.raises(BadCsv, match=message.replace("(", r"\(")):
             csv_file.parse(text)
+
+    def test_keeps_a_row_with_empty_cells_behind_the_last_column(self) -> None:
+        secret = "correct horse battery staple"
+        rows = csv_file.parse(f"username,password,notes,,\nsean,{secret},here,,\nmia,{secret},,,,\n")
+
+        assert [(row.username, row.password, row.notes) for row in rows] == [
+            ("sean", secret, "here"),
+            ("mia", secret, ""),
+        ]
