@@ -149,11 +149,18 @@ def mend(
     upload = _waiting(user, upload_id, at)
     before = content_of(upload)
     unknown = before.create_unknown if create_unknown is None else create_unknown
-    rows = [_mended(each, mends.get(each.row.line), put_back=put_back) for each in before.rows]
-    if sum(bool(each.hashed_password) for each in rows) > MOST_PASSWORDS:
+    # Count before hashing, which takes long.
+    if sum(_has_password(each, mends.get(each.row.line)) for each in before.rows) > MOST_PASSWORDS:
         raise Refused(f"more than {MOST_PASSWORDS} rows have a password: set the others later")
+    rows = [_mended(each, mends.get(each.row.line), put_back=put_back) for each in before.rows]
     judged = judge(rows, _rules(upload.org, within, user, at, create_unknown=unknown))
     return _replace(upload, UploadContent(tuple(judged), before.notes, unknown), user=user, at=at)
+
+
+def _has_password(each: UploadRow, change: Mend | None) -> bool:
+    if change is None:
+        return bool(each.hashed_password)
+    return not change.no_password and bool(change.password or each.hashed_password)
 
 
 def _mended(each: UploadRow, change: Mend | None, *, put_back: bool) -> UploadRow:
