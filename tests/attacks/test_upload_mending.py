@@ -12,7 +12,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from directory.actions.users import user_uploads
+from directory.actions.users import upload_outcomes, user_uploads
+from directory.ldap.errors import DirectoryUnavailable
 from directory.models import FinishedUpload, Upload
 from directory.provisioning.upload_rows import Fate, UploadRow
 from orgs.actions.users import org_moves
@@ -133,12 +134,76 @@ class TestARow:
     def test_of_a_file_takes_no_more_passwords_than_the_file_may_have(
         self, olga: Client, waiting: Upload, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        hashed: list[str] = []
         monkeypatch.setattr(user_uploads, "MOST_PASSWORDS", 1)
+        monkeypatch.setattr(user_uploads, "make_password", hashed.append)
 
         page = on_the_page(mended(olga, {3: {"email": "", "password": SECRET}}).content)
 
         assert "Nothing was saved: more than 1 rows have a password" in page
         assert fates()["mia"] == Fate.REFUSED
+        # Hashing is slow on purpose: who sends too many passwords does not keep a process busy with them.
+        assert hashed == []
+
+
+class TestAFailingDirectory:
+    """Nothing is saved; the page keeps what was typed, and the other rows as they are stored."""
+
+    @pytest.mark.parametrize("button", ["create_unknown", "put_back"])
+    def test_leaves_the_stored_values_in_the_form_of_rows_that_were_not_sent(
+        self, button: str, olga: Client, waiting: Upload, directory_fails: None
+    ) -> None:
+        page: Any = mended(olga, {}, **{button: "1"})
+
+        assert "Nothing was saved: down" in on_the_page(page.content)
+        assert typed(page) == {
+            3: ("mia", "nonsense", ""),
+            4: ("tom", "", "Right"),
+            5: ("eva", "", ""),
+            7: ("kim", "", ""),
+        }
+
+    def test_keeps_what_was_typed_in_rows_of_a_later_page(
+        self, olga: Client, left: Org, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        uploaded(olga, left, b"username,email\n" + b"".join(b"u%d,nonsense\n" % number for number in range(2, 32)))
+        later: Any = olga.get(reverse(PREVIEW), {"rows": "25"})
+        directory_breaks(monkeypatch)
+
+        page: Any = mended(olga, {line: {"email": "typed"} for line in typed(later)})
+
+        assert typed(page) == {line: (f"u{line}", "typed", "") for line in range(27, 32)}
+        assert "25 more when these are saved" in on_the_page(page.content)
+        assert "Next rows" not in on_the_page(page.content)
+
+    def test_keeps_what_was_typed_in_rows_with_a_warning(
+        self, olga: Client, left: Org, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        uploaded(olga, left, b"username,email\nsean,\nmia,nonsense\n")
+        directory_breaks(monkeypatch)
+
+        page: Any = mended(olga, {2: {"email": "sean@example.com"}})
+
+        assert typed(page) == {2: ("sean", "sean@example.com", "")}
+        assert "Rows with a warning" in on_the_page(page.content)
+
+
+def directory_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    def judge(*_: object) -> None:
+        raise DirectoryUnavailable("down")
+
+    monkeypatch.setattr(user_uploads, "judge", judge)
+
+
+@pytest.fixture
+def directory_fails(waiting: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
+    directory_breaks(monkeypatch)
+
+
+def typed(page: Any) -> dict[int, tuple[str, ...]]:
+    """Return by line what the fields of the rows to mend hold."""
+    names = ("username", "email", "org")
+    return {form.line: tuple(form[name].value() for name in names) for form in page.context["forms"]}
 
 
 class TestThePreviewOfAnother:
@@ -222,6 +287,40 @@ class TestSecrets:
                 for secret in (SECRET, other, "geheim", "md5$"):
                     assert secret not in text
             row.saw("hashed, shown nowhere", wrongly_changed=0)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"username,email,password,org\nsean,{SECRET},\nmia,,,\n",
+            f"username,password,org\nsean,,{SECRET},Left\nmia,,\n",
+            f"username,email,password\nsean,{SECRET}\nmia,,\n",
+            f"username,last_name,password,notes\nsean,Ryan, Jr.,{SECRET},\nmia,,,\n",
+            f"email,password,username\ns@example.com,x,{SECRET},sean\n,,mia\n",
+        ],
+        ids=[
+            "a cell too few",
+            "a cell too many",
+            "the last cell missing",
+            "a comma before an empty cell",
+            "no username",
+        ],
+    )
+    def test_in_a_row_with_another_number_of_cells_are_dropped_with_its_values(
+        self, text: str, olga: Client, left: Org
+    ) -> None:
+        expected = "the row is refused; the password is neither shown nor kept"
+        with noted("uploads", "a password in the wrong cell", how=PAGE, expected=expected) as row:
+            uploaded(olga, left, text.encode())
+            bad = user_uploads.content_of(Upload.objects.get()).rows[0]
+            texts = [olga.get(reverse(PREVIEW)).content.decode(), file_of(olga, "refused"), str(bad)]
+            created(olga)
+            texts.append(str(upload_outcomes.rows_of(FinishedUpload.objects.get())))
+            assert (bad.row.username, bad.fate) == ("" if text.startswith("email") else "sean", Fate.REFUSED)
+            assert "because a password may stand in the wrong cell" in texts[0]
+            assert User.objects.filter(created_by=CreatedBy.CSV).count() == 1
+            for each in texts:
+                assert SECRET not in each
+            row.saw("refused, shown nowhere", wrongly_changed=0)
 
 
 def file_of(client: Client, show: str) -> str:

@@ -114,15 +114,24 @@ def prefix_of(row: Row) -> str:
 
 
 def row_forms(rows: Iterable[UploadRow], data: Mapping[str, Any] | None = None) -> list[UploadRowForm]:
-    """Return a form for each row, with the stored values, or with those that were sent."""
-    return [UploadRowForm(each, data) for each in rows]
+    """Return a form for each row, with the values that were sent, or for a row that was not sent with the stored ones."""
+    return [UploadRowForm(each, data if data is not None and _is_in(data, each) else None) for each in rows]
+
+
+def lines_in(data: Mapping[str, Any], rows: Iterable[UploadRow]) -> frozenset[int]:
+    """Return the lines of those of these rows that the sent page had."""
+    return frozenset(each.row.line for each in rows if _is_in(data, each))
+
+
+def _is_in(data: Mapping[str, Any], each: UploadRow) -> bool:
+    return f"{prefix_of(each.row)}-username" in data
 
 
 def mends_in(data: Mapping[str, Any], rows: Sequence[UploadRow]) -> dict[int, Mend]:
     """Return by line what was changed in those of these rows that the sent page had."""
     found: dict[int, Mend] = {}
     for each in rows:
-        if f"{prefix_of(each.row)}-username" in data:
+        if _is_in(data, each):
             form = UploadRowForm(each, data)
             form.is_valid()
             found[each.row.line] = form.mend()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
@@ -48,9 +48,12 @@ def fate_chips(fates: Sequence[Fate], shown: Fate | None, words: Mapping[Fate, B
 
 
 class UploadPreview:
-    """What the page of a preview shows; ``show`` and ``start`` are from its address."""
+    """What the page of a preview shows; ``show`` and ``start`` are from its address.
 
-    def __init__(self, content: UploadContent, show: str, start: str = "") -> None:
+    ``unsaved`` are the lines of rows that were sent and not saved: the form has these again, whatever the address says.
+    """
+
+    def __init__(self, content: UploadContent, show: str, start: str = "", unsaved: Collection[int] = ()) -> None:
         self.content = content
         self.fate = shown_fate(show)
         self.chips = fate_chips([each.fate for each in content.rows], self.fate, FATE_WORDS)
@@ -60,11 +63,14 @@ class UploadPreview:
         self.warned, self.refused = counts[Fate.WARNED], counts[Fate.REFUSED]
         self.left_out = counts[Fate.LEFT_OUT]
         self.others = len(content.rows) - self.created - self.refused
-        self.mended_fate = self.fate if self.fate in _MENDED else Fate.REFUSED if self.fate is None else None
+        again = next((each for each in content.rows if each.row.line in unsaved and each.fate in _MENDED), None)
+        fate = again.fate if again is not None else self.fate
+        self.mended_fate = fate if fate in _MENDED else Fate.REFUSED if fate is None else None
         mended = [each for each in content.rows if each.fate == self.mended_fate]
         first = int(start) if start.isascii() and start.isdecimal() and len(start) < 9 else 0
         first = first if first < len(mended) else 0
-        self.to_mend = mended[first : first + MENDED_AT_ONCE]
+        first = mended.index(again) if again is not None else first
+        self.to_mend = [each for each in mended if each.row.line in unsaved] or mended[first : first + MENDED_AT_ONCE]
         self.waiting = len(mended) - len(self.to_mend)
         self.next_rows = first + MENDED_AT_ONCE if first + MENDED_AT_ONCE < len(mended) else 0
 

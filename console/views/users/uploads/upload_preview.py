@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from console.forms.uploads.upload_rows import mends_in, row_forms
+from console.forms.uploads.upload_rows import lines_in, mends_in, row_forms
 from console.http.page_requests import render_page
 from console.listing.exports import csv_file
 from console.listing.listing import Listing, show_table
@@ -61,7 +61,8 @@ def _page(
 ) -> HttpResponse:
     context: dict[str, Any] = {"upload": waiting}
     if waiting is not None and content is not None:
-        page = UploadPreview(content, request.GET.get("show", ""), request.GET.get("rows", ""))
+        unsaved = lines_in(request.POST, content.rows) if posted else ()
+        page = UploadPreview(content, request.GET.get("show", ""), request.GET.get("rows", ""), unsaved)
         table = UploadTable(page.shown, role_names=dict(Role.objects.values_list("pk", "name")))
         context |= {
             "page": page,
