@@ -127,14 +127,16 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     """
     due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).not_on_legal_hold()
     purgeable = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).not_on_legal_hold()
-    # Lock before reading again: an archive that was just restored or put on hold must not expire.
-    locks.owners_of_archives([*due.values_list("pk", flat=True), *purgeable.values_list("pk", flat=True)])
-    expiring = list(due.values_list("pk", "device__name"))
+    due_ids, purgeable_ids = list(due.values_list("pk", flat=True)), list(purgeable.values_list("pk", flat=True))
+    # Lock before reading again: an archive that was just restored or put on hold must not expire. Nor may one that became
+    # due meanwhile: its user is not locked.
+    locks.owners_of_archives([*due_ids, *purgeable_ids])
+    expiring = list(due.filter(pk__among=due_ids).values_list("pk", "device__name"))
     Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(
         state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
     )
     note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
-    purged = list(purgeable.values_list("pk", "device__name", "size_bytes"))
+    purged = list(purgeable.filter(pk__among=purgeable_ids).values_list("pk", "device__name", "size_bytes"))
     note(
         [Fact("archive", pk, name, before={"size_bytes": size}) for pk, name, size in purged],
         action="archive purged",

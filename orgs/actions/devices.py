@@ -6,14 +6,17 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, F, Max, Value, When
 
 from orgs.actions import archives, locks
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.models import Archive, ArchiveState, Device, SetBy
+from orgs.models import Archive, ArchiveState, AuditEntry, Device, SetBy
 from orgs.rules.actors import Actor
+
+# The actions in the audit trail after which another computer, or none, is behind a device.
+COMPUTER_CHANGES = ("device replaced", "device lost its computer")
 
 
 @transaction.atomic
@@ -42,10 +45,13 @@ def deactivate(*, device_ids: Collection[int], by: Actor, at: datetime, with_use
 def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Restored:
     """Let these devices back up again, and take their unexpired archives out of cold storage.
 
+    A computer that has backed up as another device leaves that one, which needs another sign-in.
+
     Raises:
         Refused: when a device's user is deactivated.
     """
     locks.owners_of_devices(device_ids)
+    _leave_places(device_ids, by=by, at=at)
     devices = list(
         Device.objects.filter(pk__among=device_ids, active=False).values_list(
             "pk", "name", "user__username", "user__active", "authorized", "in_place_of"
@@ -84,6 +90,30 @@ def deauthorize(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     facts = [Fact("device", pk, name, {"authorized": True}, {"authorized": False}) for pk, name in devices]
     note(facts, action="device deauthorized", by=by, at=at)
     return len(devices)
+
+
+def computer_changes(device_ids: Collection[int]) -> dict[int, int]:
+    """Return the newest audit entry about another computer behind each of these devices, by device id; most have none."""
+    entries = AuditEntry.objects.filter(object_type="device", object_id__among=device_ids, action__in=COMPUTER_CHANGES)
+    return dict(entries.order_by().values_list("object_id").annotate(Max("pk")))
+
+
+def _leave_places(device_ids: Collection[int], *, by: Actor, at: datetime) -> None:
+    """Take these computers out of the places of other devices: nothing may go on there with a sign-in of before."""
+    computers = Device.objects.filter(pk__among=device_ids, active=False, in_place_of__isnull=False).order_by("pk")
+    left = {each.pk: (each, computer) for computer in computers for each in computer.replaced_devices()}
+    Device.objects.filter(pk__among=left).update(authorized=False, in_place_of=None)
+    facts = [
+        Fact(
+            "device",
+            pk,
+            device.name,
+            {"authorized": device.authorized, "computer_of": computer.guid},
+            {"authorized": False, "computer_of": None},
+        )
+        for pk, (device, computer) in left.items()
+    ]
+    note(facts, action="device lost its computer", by=by, at=at)
 
 
 def held_archive(device_ids: Collection[int]) -> Archive | None:

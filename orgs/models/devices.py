@@ -103,3 +103,12 @@ class Device(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def replaced_devices(self) -> list[Device]:
+        """Return the devices in whose place this computer is, one after another: it backs up as the last of them."""
+        found: list[Device] = []
+        replaced = self.in_place_of
+        while replaced is not None and replaced not in found:
+            found.append(replaced)
+            replaced = replaced.in_place_of
+        return found

@@ -21,6 +21,7 @@ from directory.values.plan import Outcome
 from orgs.actions import archives, devices, legal_holds
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
+from orgs.actions.devices_by_hand import replacement, states
 from orgs.actions.errors import Refused
 from orgs.actions.users import blocking, deactivation, local_passwords, user_profiles
 from orgs.models import Archive, ArchiveState, AuditEntry, Role, SetBy, User
@@ -269,6 +270,34 @@ class TestTheUndoOfAMove:
         assert back.grants.get().granted_by == "system"
         assert back.devices.get().authorized
         assert "1 device authorized again, without another sign-in: laptop." in change_of(run, "sean").steps
+
+    def test_gives_no_sign_in_back_to_a_computer_that_was_replaced_since(self, moved: Run) -> None:
+        laptop, new = self.sean().devices.get(), device(self.sean(), "new")
+        replacement.replace(device_id=laptop.pk, computer_id=new.pk, by=ADA, at=LATER)
+
+        run = undone(moved)
+
+        assert "laptop has been changed since and stays as it is" in change_of(run, "sean").warnings
+        assert not self.sean().devices.get(pk=laptop.pk).authorized
+
+    def test_gives_no_sign_in_back_to_a_device_whose_new_computer_left_since(self, moved: Run) -> None:
+        laptop, new = self.sean().devices.get(), device(self.sean(), "new")
+        replacement.replace(device_id=laptop.pk, computer_id=new.pk, by=ADA, at=LATER)
+        states.reactivate(device_ids=[new.pk], by=ADA, at=LATER)
+
+        undone(moved)
+
+        assert not self.sean().devices.get(pk=laptop.pk).authorized
+
+    def test_gives_no_sign_in_back_to_a_computer_that_was_replaced_after_the_plan(self, moved: Run) -> None:
+        laptop, new = self.sean().devices.get(), device(self.sean(), "new")
+        plan = planned(moved)
+        replacement.replace(device_id=laptop.pk, computer_id=new.pk, by=ADA, at=LATER)
+
+        run = applied(plan)
+
+        assert "laptop has been changed since and stays as it is" in change_of(run, "sean").warnings
+        assert not self.sean().devices.get(pk=laptop.pk).authorized
 
     def test_leaves_who_has_been_changed_since_and_says_what_differs(self, moved: Run) -> None:
         user_profiles.update_profiles(

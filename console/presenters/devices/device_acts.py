@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orgs.actions import devices, escalation_guard
 from orgs.actions.errors import Refused
-from orgs.models import Device, User
+from orgs.models import Archive, ArchiveState, Device, User
 from orgs.models.devices import DeviceQuerySet
 from orgs.rules.actors import person
 
@@ -69,7 +69,13 @@ class DeviceFacts:
         """Why no other device may take this one's place; empty if one may."""
         if replacements(self.device).exists():
             return ""
-        words = gettext("%(user)s has no other device that may back up: the new computer has to sign in first.")
+        if _other_devices(self.device).exists():
+            words = gettext(
+                "%(user)s is on legal hold, and replacing sends the archive of the other device to cold storage: release the "
+                "user first."
+            )
+        else:
+            words = gettext("%(user)s has no other device that may back up: the new computer has to sign in first.")
         return words % {"user": self.device.user.username}
 
     @cached_property
@@ -161,9 +167,20 @@ class DeviceActs:
 
 
 def replacements(device: Device) -> DeviceQuerySet:
-    """Return the other devices of the user whose computers may take this device's place, the last connected first."""
+    """Return the other devices of the user whose computers may take this device's place, the last connected first.
+
+    A device whose archive a legal hold keeps out of cold storage is not among them.
+    """
+    on_hold = Archive.objects.filter(device__user=device.user_id, state=ArchiveState.LIVE).on_legal_hold()
+    others = _other_devices(device).exclude(pk__in=on_hold.order_by().values("device"))
+    found: DeviceQuerySet = others.order_by(F("last_connected").desc(nulls_last=True), "-pk")
+    return found
+
+
+def _other_devices(device: Device) -> DeviceQuerySet:
+    """Return the other devices of the user that back up."""
     others: DeviceQuerySet = Device.objects.filter(user=device.user_id, active=True, blocked=False)
-    found: DeviceQuerySet = others.exclude(pk=device.pk).order_by(F("last_connected").desc(nulls_last=True), "-pk")
+    found: DeviceQuerySet = others.exclude(pk=device.pk)
     return found
 
 

@@ -191,10 +191,16 @@ def _archives_back(device: Device, *, at: datetime) -> list[Effect]:
 
 
 def _another_computer(device: Device) -> list[Effect]:
-    if device.in_place_of is None:
+    replaced = device.replaced_devices()
+    if not replaced:
         return []
+    guid = {"guid": replaced[-1].guid}
     words = _("It backs up as GUID %(guid)s now, and ends that: it is a device of its own again.")
-    return [Effect(_("Place of another"), 1, words % {"guid": device.in_place_of.guid}, "replace", "wait")]
+    then = _("GUID %(guid)s backs up again once its user signs in on a computer for it.")
+    return [
+        Effect(_("Place of another"), 1, words % guid, "replace", "wait"),
+        Effect(_("Left without a computer"), int(replaced[-1].active), then % guid, "monitor-off", "out"),
+    ]
 
 
 def _stay(device: Device) -> Effect:

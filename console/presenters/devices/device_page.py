@@ -27,10 +27,11 @@ _LATEST = 12
 
 @dataclass(frozen=True, slots=True)
 class DeviceHead:
-    """What stands above the tabs: the user, if the viewer may see them, the acts, and the tabs."""
+    """What stands above the tabs: the user, if the viewer may see them, the device that it backs up as, acts, and tabs."""
 
     owner: User
     owner_visible: bool
+    backs_up_as: Device | None
     acts: DeviceActs
     tabs: list[Tab]
 
@@ -63,6 +64,7 @@ def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
     return DeviceHead(
         owner=owner,
         owner_visible=User.objects.visible_to(viewer).filter(pk=owner.pk).exists(),
+        backs_up_as=next(reversed(device.replaced_devices()), None),
         acts=device_acts(device, viewer),
         tabs=[
             Tab(label, reverse(f"devices:{name}", args=[device.pk]), current=name == tab)

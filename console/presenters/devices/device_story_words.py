@@ -15,6 +15,8 @@ _WORDS: dict[str, tuple[Promise, str]] = {
     "device authorized": (_("authorized the device"), "key-round"),
     "device replaced": (_("put another computer in its place"), "replace"),
     "device took the place of another": (_("put this computer in place of another device"), "replace"),
+    "device lost its computer": (_("made its computer a device of its own again"), "monitor-off"),
+    "device lost its place": (_("put a newer computer in the place that this one had"), "replace"),
     "archive kept longer": (_("kept the archive longer"), "calendar-plus"),
     "archive dates put back": (_("put the dates of the archive back"), "undo-2"),
     "archive expired": (_("let the archive expire"), "circle-x"),

@@ -63,6 +63,8 @@ _DEVICES = {
     "device unblocked": (gettext_lazy("unblocked"), "lock-open"),
     "device replaced": (gettext_lazy("replaced a computer by"), "replace"),
     "device took the place of another": (gettext_lazy("put in place of another:"), "replace"),
+    "device lost its computer": (gettext_lazy("took the computer from"), "monitor-off"),
+    "device lost its place": (gettext_lazy("ended the place of"), "replace"),
 }
 # A sentence names so many devices.
 _MOST_NAMED = 3

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
@@ -29,11 +30,15 @@ from orgs.permissions import Permission
 @require(Permission.COMPUTER)
 def keep_longer(request: ConsoleRequest) -> HttpResponse:
     """Ask until when the filtered archives are kept, show the effects, and keep them."""
-    archives = ArchiveFilter(request.GET, queryset=_managed(request), request=request).qs
+    filters = ArchiveFilter(request.GET, queryset=_managed(request), request=request)
     query = request.GET.copy()
     query.pop("until", None)
     back = f"{reverse('archives:list')}?{query.urlencode()}"
-    return _page(request, archives, back, {"query": list(query.items())})
+    if not filters.is_valid():
+        # Without the filter these would be more archives than the viewer means.
+        messages.error(request, _("A filter is not valid, so nothing is kept longer: set the filters again."))
+        return HttpResponseRedirect(back)
+    return _page(request, filters.qs, back, {"query": list(query.items())})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -54,6 +59,11 @@ def _page(request: ConsoleRequest, archives: ArchiveQuerySet, back: str, context
     later = extendable(archives, until=until, at=timezone.now())
     if request.method == "POST":
         ids = list(later.values_list("pk", flat=True))
+        if request.POST.get("shown") != str(len(ids)):
+            messages.error(
+                request, _("Nothing is kept longer yet, as these are other archives by now: look at the effects again.")
+            )
+            return HttpResponseRedirect(request.get_full_path())
         action = partial(archive_expiry.extend, archive_ids=ids, until=until)
         return carry_out(request, action, done=_done, back=back)
     context |= {"effects": keeping_longer(archives, until=until, at=timezone.now()), "later": later.count()}

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from directory.values.plan import Action
+from orgs.actions import devices
 from orgs.models import Archive, Device, RoleGrant, User
 
 Values = dict[str, Any]
@@ -57,8 +58,12 @@ def read(changes: Mapping[int, Collection[str]]) -> dict[int, SideEffectSnapshot
 
 def _read_devices(snapshots: Mapping[int, SideEffectSnapshot], users: Collection[int]) -> None:
     found = Device.objects.filter(user__among=users).order_by("pk")
-    for pk, user, name, *values in found.values_list("pk", "user_id", "name", *DEVICE):
-        snapshots[user].devices[str(pk)] = {"name": name, **_json(DEVICE, values)}
+    rows = list(found.values_list("pk", "user_id", "name", *DEVICE))
+    # The audit entry, not the computer: the one of before may be back.
+    changes = devices.computer_changes([pk for pk, *_ in rows])
+    for pk, user, name, *values in rows:
+        described = {"name": name, "computer_changed": changes.get(pk)}
+        snapshots[user].devices[str(pk)] = {**described, **_json(DEVICE, values)}
     stored = Archive.objects.filter(device__user__among=users).order_by("pk")
     columns = ("pk", "device__user_id", "device__name", "size_bytes", *ARCHIVE)
     for pk, user, device, size, *values in stored.values_list(*columns):

@@ -40,6 +40,7 @@ def replace(*, device_id: int, computer_id: int, by: Actor, at: datetime) -> Res
     refuse_users_cut_off(Device.objects.filter(pk=device.pk))
     escalation_guard.refuse_above(user_ids=[device.user_id], doing="replace their devices", by=by)
     with locks.holding([device.user_id]):
+        _end_places(device, by=by, at=at)
         devices.deactivate(device_ids=[computer.pk], by=by, at=at)
         if device.active:
             restored = out_of_cold_storage(device_ids=[device.pk], at=at)
@@ -52,6 +53,33 @@ def replace(*, device_id: int, computer_id: int, by: Actor, at: datetime) -> Res
     Device.objects.filter(pk=computer.pk).update(in_place_of=device.pk)
     _note(device, computer, by=by, at=at)
     return restored
+
+
+def _end_places(device: Device, *, by: Actor, at: datetime) -> None:
+    """End that other computers are behind this device, before another one is.
+
+    While the device's own computer is in the place of another device, that computer stays there: so do those whose computer
+    it is.
+    """
+    if device.in_place_of_id is not None:
+        Device.objects.filter(in_place_of=device.pk).update(in_place_of=device.in_place_of_id)
+        Device.objects.filter(pk=device.pk).update(in_place_of=None)
+        return
+    others = Device.objects.filter(user=device.user_id, in_place_of__isnull=False).select_related("in_place_of")
+    ended = [each for each in others.order_by("pk") if device in each.replaced_devices()]
+    # Their user signs in on them again when they come back as themselves.
+    Device.objects.filter(pk__among=[each.pk for each in ended]).update(in_place_of=None, authorized=False)
+    facts = [
+        Fact(
+            "device",
+            each.pk,
+            each.name,
+            {"in_place_of": each.in_place_of.guid if each.in_place_of else None, "authorized": each.authorized},
+            {"in_place_of": None, "authorized": False},
+        )
+        for each in ended
+    ]
+    note(facts, action="device lost its place", by=by, at=at)
 
 
 def _refuse_what_does_not_fit(device: Device, computer: Device) -> None:

@@ -197,7 +197,7 @@ class TestKeepingLonger:
         assert not AuditEntry.objects.filter(action="archive kept longer").exists()
 
         address = reverse("archives:keep-one-longer", args=[cold.pk])
-        response = olga.post(f"{address}?until={self.day(100)}", follow=True)
+        response = olga.post(f"{address}?until={self.day(100)}", {"shown": 1}, follow=True)
 
         assert "Kept longer: 1." in response.content.decode()
         expires_at = Archive.objects.get(pk=cold.pk).expires_at
@@ -214,7 +214,8 @@ class TestKeepingLonger:
         text = " ".join(shown(olga, "keep-longer", state="cold storage", until=self.day(100)).split())
         assert "Keep 1 archive until" in text
         assert "Their date is the same or later, and stays." in text
-        response = olga.post(f"{reverse('archives:keep-longer')}?state=cold+storage&until={self.day(100)}")
+        address = f"{reverse('archives:keep-longer')}?state=cold+storage&until={self.day(100)}"
+        response = olga.post(address, {"shown": 1})
 
         assert response["Location"] == f"{reverse('archives:list')}?state=cold+storage"
         changed = AuditEntry.objects.filter(action="archive kept longer").values_list("object_id", flat=True)
@@ -227,6 +228,31 @@ class TestKeepingLonger:
     )
     def test_takes_no_day_that_is_past_or_too_far_away(self, olga: Client, cold: Archive, days: int, says: str) -> None:
         assert says in shown(olga, "keep-one-longer", cold.pk, until=self.day(days))
+
+    @pytest.mark.parametrize("sent", [{}, {"shown": "1"}, {"shown": "all"}])
+    def test_changes_nothing_where_these_are_not_those_that_were_shown(
+        self, olga: Client, cold: Archive, left: Org, now: datetime, sent: dict[str, str]
+    ) -> None:
+        address = f"{reverse('archives:keep-longer')}?until={self.day(100)}"
+        assert 'name="shown" value="1"' in olga.get(address).content.decode()
+        archive(make_user("another", org=left), expires_at=now + timedelta(days=5))
+
+        response = olga.post(address, sent, follow=True)
+
+        text = " ".join(response.content.decode().split())
+        assert "Nothing is kept longer yet, as these are other archives by now" in text
+        assert "Keep 2 archives until" in text
+        assert not AuditEntry.objects.filter(action="archive kept longer").exists()
+
+    @pytest.mark.parametrize("query", ["state=thawed", "size=all", "day=soon", "org=FOREIGN"])
+    def test_is_refused_where_a_filter_is_not_valid(self, olga: Client, cold: Archive, query: str) -> None:
+        query = query.replace("FOREIGN", str(make_org("Right").pk))
+        address = f"{reverse('archives:keep-longer')}?{query}&until={self.day(100)}"
+
+        for response in (olga.get(address, follow=True), olga.post(address, {"shown": 1}, follow=True)):
+            assert response.redirect_chain == [(f"{reverse('archives:list')}?{query}", 302)]
+            assert "A filter is not valid, so nothing is kept longer" in response.content.decode()
+        assert not AuditEntry.objects.filter(action="archive kept longer").exists()
 
     def test_of_what_is_lost_changes_nothing(self, olga: Client, left: Org, now: datetime) -> None:
         lost = archive(make_user("wendy", org=left), expires_at=now - timedelta(days=1))

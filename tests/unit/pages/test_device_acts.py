@@ -185,6 +185,26 @@ class TestReactivating:
         sent(olga, laptop, "reactivate")
         assert Device.objects.get(pk=laptop.pk).active
 
+    def test_says_what_it_means_for_the_device_whose_computer_leaves(
+        self, olga: Client, laptop: Device, wendy: User
+    ) -> None:
+        new = make_device(wendy, "new")
+        replacement.replace(device_id=laptop.pk, computer_id=new.pk, by=SYSTEM, at=NOW)
+
+        text = shown(olga, new, "reactivate")
+        assert f"It backs up as GUID {laptop.guid} now, and ends that" in text
+        assert f"GUID {laptop.guid} backs up again once its user signs in on a computer for it." in text
+        sent(olga, new, "reactivate")
+        assert "made its computer a device of its own again" in shown(olga, laptop, "detail")
+
+    def test_says_it_for_each_device_on_the_way(self, olga: Client, laptop: Device, wendy: User) -> None:
+        middle, new = make_device(wendy, "middle"), make_device(wendy, "new")
+        replacement.replace(device_id=middle.pk, computer_id=new.pk, by=SYSTEM, at=NOW)
+        replacement.replace(device_id=laptop.pk, computer_id=middle.pk, by=SYSTEM, at=NOW)
+
+        assert f"It backs up as GUID {laptop.guid} now" in shown(olga, new, "detail")
+        assert f"GUID {laptop.guid} backs up again once" in shown(olga, new, "reactivate")
+
 
 class TestDeactivating:
     def test_is_refused_while_the_user_is_on_hold(self, olga: Client, laptop: Device, wendy: User) -> None:
@@ -235,6 +255,24 @@ class TestReplacing:
 
         assert response.status_code == 200
         assert differences(before, snapshot()) == []
+
+    def test_offers_no_computer_whose_archive_a_legal_hold_keeps(
+        self, olga: Client, laptop: Device, wendy: User
+    ) -> None:
+        new = make_device(wendy, "new")
+        empty = Device.objects.create(user=wendy, name="empty")
+        make_matter("Inquiry", wendy)
+
+        text = shown(olga, laptop, "replace")
+        assert ("empty ·" in text, "new ·" in text) == (True, False)
+        before = snapshot()
+        assert olga.post(address(laptop, "replace"), {"computer": new.pk}).status_code == 200
+        assert differences(before, snapshot()) == []
+        Device.objects.filter(pk=empty.pk).delete()
+        assert "replace" not in acts(olga, laptop)
+        assert "wendy is on legal hold, and replacing sends the archive of the other device" in shown(
+            olga, laptop, "replace"
+        )
 
     def test_says_that_there_is_no_other_device(self, olga: Client, laptop: Device) -> None:
         assert "wendy has no other device that may back up" in shown(olga, laptop, "replace")

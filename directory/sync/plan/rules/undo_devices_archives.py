@@ -12,6 +12,8 @@ from directory.values.plan import Action
 Values = Mapping[str, Any]
 
 LIVE, COLD = "live", "cold storage"
+# The newest audit entry about another computer behind the device; None for none.
+_COMPUTER = "computer_changed"
 _STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
 
 
@@ -52,7 +54,8 @@ def _devices_to_restore(builder: ChangeBuilder, changed: Mapping[str, Values]) -
         if moved:
             then["authorized"] = before["authorized"]
         if then != after:
-            to_restore[key] = {"name": device["name"], "now": after, "then": then}
+            noted = {name: value for name, value in device.items() if name in {"name", _COMPUTER}}
+            to_restore[key] = {**noted, "now": after, "then": then}
     return to_restore
 
 
@@ -90,9 +93,16 @@ def still_possible(
 def _device_problem(device: Values, now: Values | None) -> str:
     if now is None:
         return f"{device['name']} is not this user's device any more"
-    if any(now[name] != value for name, value in device["now"].items()):
+    if any(now[name] != value for name, value in device["now"].items()) or _has_another_computer(device, now):
         return f"{device['name']} has been changed since and stays as it is"
     return ""
+
+
+def _has_another_computer(device: Values, now: Values) -> bool:
+    """Return whether another computer came behind the device since: it gets no sign-in back, even if all else is the same."""
+    if _COMPUTER not in device or now[_COMPUTER] is None:
+        return False
+    return device[_COMPUTER] is None or bool(now[_COMPUTER] > device[_COMPUTER])
 
 
 def _archive_problem(archive: Values, now: Values | None, at: datetime, *, on_hold: bool) -> str:

@@ -297,6 +297,63 @@ class TestReplacing:
         assert archive_of(new).state == ArchiveState.LIVE
         assert not broken()
 
+    def test_ends_that_the_computer_of_before_is_in_its_place(self, wendy: User) -> None:
+        old, first, second = (make_device(wendy, name) for name in ("old", "first", "second"))
+        replacement.replace(device_id=old.pk, computer_id=first.pk, **BY)
+
+        replacement.replace(device_id=old.pk, computer_id=second.pk, **BY)
+
+        assert (again(first).in_place_of, again(second).in_place_of) == (None, old)
+        entry = AuditEntry.objects.get(action="device lost its place")
+        assert (entry.object_id, entry.before["in_place_of"], entry.after["in_place_of"]) == (first.pk, old.guid, None)
+        assert not broken()
+
+    def test_lets_the_computer_of_before_sign_in_again_when_it_comes_back(self, wendy: User) -> None:
+        old, first, second = (make_device(wendy, name) for name in ("old", "first", "second"))
+        replacement.replace(device_id=old.pk, computer_id=first.pk, **BY)
+        replacement.replace(device_id=old.pk, computer_id=second.pk, **BY)
+        states.authorize(device_ids=[old.pk], **BY)
+
+        states.reactivate(device_ids=[first.pk], **BY)
+
+        # The second one goes on, as it did not leave.
+        assert (again(first).authorized, again(old).authorized) == (False, True)
+        assert not broken()
+
+    def test_needs_another_sign_in_when_its_computer_leaves(self, wendy: User) -> None:
+        old, new = make_device(wendy, "old"), make_device(wendy, "new")
+        replacement.replace(device_id=old.pk, computer_id=new.pk, **BY)
+        states.authorize(device_ids=[old.pk], **BY)
+
+        states.reactivate(device_ids=[new.pk], **BY)
+
+        assert (again(old).active, again(old).authorized) == (True, False)
+        entry = AuditEntry.objects.get(action="device lost its computer")
+        assert (entry.object_id, entry.before["authorized"], entry.after["authorized"]) == (old.pk, True, False)
+        assert not broken()
+
+    def test_needs_another_sign_in_when_its_computer_leaves_by_way_of_another_device(self, wendy: User) -> None:
+        one, two, three = (make_device(wendy, name) for name in ("one", "two", "three"))
+        replacement.replace(device_id=two.pk, computer_id=three.pk, **BY)
+        replacement.replace(device_id=one.pk, computer_id=two.pk, **BY)
+        states.authorize(device_ids=[one.pk], **BY)
+
+        states.reactivate(device_ids=[three.pk], **BY)
+
+        assert not again(one).authorized
+        assert (again(two).in_place_of, again(two).authorized) == (None, False)
+        assert not broken()
+
+    def test_lets_its_former_computer_go_on_where_that_is_now(self, wendy: User) -> None:
+        one, two, new = (make_device(wendy, name) for name in ("one", "two", "new"))
+        replacement.replace(device_id=one.pk, computer_id=two.pk, **BY)
+        states.authorize(device_ids=[one.pk], **BY)
+
+        replacement.replace(device_id=two.pk, computer_id=new.pk, **BY)
+
+        assert (again(one).authorized, again(two).authorized) == (True, False)
+        assert not broken()
+
     def test_survives_that_the_user_is_deactivated_and_reactivated(self, wendy: User) -> None:
         old, new = make_device(wendy, "old"), make_device(wendy, "new")
         replacement.replace(device_id=old.pk, computer_id=new.pk, **BY)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
-from orgs.actions import archives, legal_holds
+from orgs.actions import archives, legal_holds, locks
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
 from orgs.actions.users import blocking, deactivation, org_moves, role_grants, user_profiles
-from orgs.models import ArchiveState, AuditEntry, Custodian, Matter, Org, Role, SetBy, User
+from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Matter, Org, Role, SetBy, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.worlds import NOON, again, device, org, user
 
@@ -204,6 +205,35 @@ class TestArchives:
         legal_holds.add_custodians(matter=matter, user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
         assert archives.age(by=SYSTEM, at=NOON + timedelta(days=3650)) == (0, 0)
+
+    def test_that_become_due_while_users_are_locked_wait_for_the_next_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sean, mia, tom, zoe = (user(name) for name in ("sean", "mia", "tom", "zoe"))
+        for each in (sean, mia, tom, zoe):
+            device(each)
+        deactivation.deactivate(user_ids=[sean.pk, mia.pk, tom.pk, zoe.pk], by=SYNC, at=NOON)
+        archives.age(by=SYSTEM, at=NOON + timedelta(days=365))
+        Archive.objects.filter(device__user__in=[sean, mia]).update(state=ArchiveState.COLD_STORAGE, purge_at=None)
+        late = NOON + timedelta(days=385)
+        matter = legal_holds.open_matter(name="Lease", by=SYSTEM, at=NOON)
+        legal_holds.add_custodians(matter=matter, user_ids=[mia.pk, zoe.pk], by=SYSTEM, at=NOON)
+        lock = locks.owners_of_archives
+
+        def lock_after_a_release(ids: Collection[int]) -> None:
+            # What another transaction commits before the lock is there.
+            legal_holds.release(matter=matter, user_ids=[mia.pk, zoe.pk], by=SYSTEM, at=late)
+            lock(ids)
+
+        monkeypatch.setattr(locks, "owners_of_archives", lock_after_a_release)
+
+        assert archives.age(by=SYSTEM, at=late) == (1, 1)
+        left = Archive.objects.order_by("device__user__username").values_list("device__user__username", "state")
+        assert list(left) == [
+            ("mia", ArchiveState.COLD_STORAGE),
+            ("sean", ArchiveState.EXPIRED),
+            ("zoe", ArchiveState.EXPIRED),
+        ]
 
 
 class TestMoving:

@@ -32,12 +32,16 @@ def put_back(
     archive: tuple[dict[str, Any], dict[str, Any]] | None = None,
     now: dict[str, Any] | None = None,
     on_hold: bool = False,
+    **noted: Any,
 ) -> tuple[dict[str, Any], ChangeBuilder]:
-    """Put back a device or an archive, given as before and after the run, for a user with these actions."""
+    """Put back a device or an archive, given as before and after the run, for a user with these actions.
+
+    ``noted`` is what else the run noted of the device.
+    """
     builder = ChangeBuilder(known(on_hold=on_hold), SEAN)
     for action in actions:
         builder.add(action, "")
-    devices = {"7": {"name": "laptop", "before": device[0], "after": device[1]}} if device else {}
+    devices = {"7": {"name": "laptop", "before": device[0], "after": device[1], **noted}} if device else {}
     archives = {"9": {"device": "laptop", "bytes": 5, "before": archive[0], "after": archive[1]}} if archive else {}
     present = {} if now is None else {"7" if device else "9": now}
     put = undo_devices_archives.put_back_devices_archives(
@@ -83,6 +87,29 @@ class TestADevice:
         assert put["devices"] == {}
         assert builder.warnings == [problem]
         assert builder.steps == [f"{problem}."]
+
+    @pytest.mark.parametrize(
+        ("noted", "now", "comes_back"),
+        [
+            # Runs of before Rollcall noted it say nothing of the computer.
+            ({}, 4, True),
+            ({"computer_changed": None}, None, True),
+            ({"computer_changed": 4}, 4, True),
+            # The entry of then has been removed from the audit trail since.
+            ({"computer_changed": 4}, None, True),
+            ({"computer_changed": None}, 4, False),
+            ({"computer_changed": 4}, 5, False),
+        ],
+    )
+    def test_that_has_another_computer_since_stays(
+        self, noted: dict[str, Any], now: int | None, comes_back: bool
+    ) -> None:
+        off = ON | {"authorized": False}
+
+        put, builder = put_back(Action.MOVE, device=(ON, off), now=off | {"computer_changed": now}, **noted)
+
+        assert bool(put["devices"]) == comes_back
+        assert ("laptop has been changed since and stays as it is" in builder.warnings) != comes_back
 
 
 class TestAnArchive:
