@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -13,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fix_pages.admin_site import ActingAdmin, by
-from orgs.actions import legal_holds
+from orgs.actions import legal_holds, locks
+from orgs.actions.errors import Refused
 from orgs.models import Custodian, Matter, User
 from orgs.rules.actors import Actor
 
@@ -108,15 +110,37 @@ class CustodianAdmin(ActingAdmin):
     @admin.action(description=gettext_lazy("Release the chosen custodians"))
     def release(self, request: HttpRequest, chosen: QuerySet[Custodian]) -> HttpResponse | None:
         """Show the effects, then release the chosen custodians."""
-        effects = [_will_be_deactivated(chosen)]
-        if page := self.confirm(request, chosen, action="release", title=_("Release custodians"), effects=effects):
+        # A user who is on hold again has another, newer row, which is not chosen.
+        holding = chosen.filter(released_at=None)
+        if not holding.exists():
+            reason = _("none of the chosen custodians is on hold by that row any more")
+            messages.error(request, _("Nothing was changed: %(reason)s.") % {"reason": reason})
+            return None
+        effects = [_will_be_deactivated(holding), *_left_out(chosen.exclude(released_at=None).count())]
+        if page := self.confirm(request, holding, action="release", title=_("Release custodians"), effects=effects):
             return page
-        for custodian in chosen.select_related("matter", "user"):
+        for custodian in holding.select_related("matter", "user"):
             self.act(request, functools.partial(_released, custodian, by(request)), _answer_of_release)
         return None
 
 
+def _left_out(count: int) -> list[str]:
+    if not count:
+        return []
+    words = ngettext(
+        "%(count)d of the chosen custodians is released already: nothing changes there.",
+        "%(count)d of the chosen custodians are released already: nothing changes there.",
+        count,
+    )
+    return [words % {"count": count}]
+
+
+@transaction.atomic
 def _released(custodian: Custodian, who: Actor) -> tuple[Custodian, bool]:
+    # Another release and a new hold may have come between: then this row is not the one that holds.
+    locks.users([custodian.user_id])
+    if not Custodian.objects.unreleased().filter(pk=custodian.pk).exists():
+        raise Refused(_("%(user)s is released already") % {"user": custodian.user})
     deactivated = legal_holds.release(matter=custodian.matter, user_ids=[custodian.user_id], by=who, at=timezone.now())
     return custodian, bool(deactivated)
 

@@ -38,7 +38,8 @@ REMOVED = "old rows removed"
 PART = 2000
 # Seconds after which the rest waits for the next call.
 BUDGET = 20.0
-# Audit entries about legal holds are never removed.
+# Audit entries about legal holds are never removed: about matters, their policies, and who was on hold.
+LEGAL_HOLD_OBJECTS = ("matter", "preservation policy")
 LEGAL_HOLD_ACTIONS = ("put on legal hold", "released from legal hold")
 
 
@@ -154,7 +155,7 @@ def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
     on_hold |= Q(
         object_type="archive", object_id__in=Archive.objects.filter(device__user__in=on_legal_hold).values("pk")
     )
-    about_legal_holds = Q(object_type="matter") | Q(action__in=LEGAL_HOLD_ACTIONS)
+    about_legal_holds = Q(object_type__in=LEGAL_HOLD_OBJECTS) | Q(action__in=LEGAL_HOLD_ACTIONS)
     return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | about_legal_holds)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 
 from orgs.actions import archives, locks
 from orgs.actions.audit import Fact, note
@@ -100,6 +100,7 @@ def _release(matter: Matter, user_ids: Collection[int], *, by: Actor, at: dateti
     locks.users(user_ids)
     present = Custodian.objects.unreleased().filter(matter=matter, user__among=user_ids)
     released = dict(present.values_list("user_id", "user__username"))
+    at = _after_holds(matter, released, at)
     matter_scope.refuse_to_release_oneself(released, by=by)
     matter_scope.refuse_people(released, by=by, why=_OUTSIDE)
     Custodian.objects.unreleased().filter(matter=matter, user__among=released).update(released_at=at)
@@ -109,6 +110,13 @@ def _release(matter: Matter, user_ids: Collection[int], *, by: Actor, at: dateti
     deactivated = _deactivate_pending(released, by=by, at=at)
     note_users(matter.pk, MatterEventKind.DEACTIVATED, sorted(deactivated), by=by, at=at)
     return deactivated
+
+
+def _after_holds(matter: Matter, user_ids: Collection[int], at: datetime) -> datetime:
+    """Return this moment, or a later one at which the last of these holds began while the action waited for its locks."""
+    present = Custodian.objects.unreleased().filter(matter=matter, user__among=user_ids)
+    newest: datetime | None = present.aggregate(newest=Max("added_at"))["newest"]
+    return max(at, newest or at)
 
 
 @transaction.atomic
@@ -122,11 +130,15 @@ def close_matter(*, matter: Matter, by: Actor, at: datetime) -> frozenset[int]:
     matter_scope.refuse_matter(stored, by=by)
     if stored.closed_at is not None:
         return frozenset()
+    custodians = list(matter.custodians.filter(released_at=None).values_list("user_id", flat=True))
+    locks.users(custodians)
+    # A reopening holds again whose release has the moment of the closing.
+    at = _after_holds(stored, custodians, at)
     Matter.objects.filter(pk=matter.pk).update(closed_at=at)
     note([Fact("matter", matter.pk, matter.name)], action="matter closed", by=by, at=at)
     note_matter(matter.pk, MatterEventKind.CLOSED, by=by, at=at)
-    custodians = matter.custodians.filter(released_at=None).values_list("user_id", flat=True)
-    deactivated = _release(stored, list(custodians), by=by, at=at)
+    with locks.holding(custodians):
+        deactivated = _release(stored, custodians, by=by, at=at)
     matter.closed_at = at
     return deactivated
 
@@ -152,6 +164,7 @@ def reopen_matter(*, matter: Matter, by: Actor, at: datetime) -> Reopened:
     matter_scope.refuse_matter(stored, by=by)
     if stored.closed_at is None:
         return Reopened(frozenset(), frozenset())
+    at = max(at, stored.closed_at)
     user_ids = list(released_by_closing(stored).values_list("pk", flat=True))
     locks.users(user_ids)
     lost = frozenset(with_nothing_left(User.objects.filter(pk__among=user_ids)).values_list("pk", flat=True))

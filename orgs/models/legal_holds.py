@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, When
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.orgs import Org
@@ -36,6 +36,14 @@ class MatterQuerySet(models.QuerySet["Matter"]):
         if not viewer.may_everywhere(Permission.ALL_USER_READ):
             counted &= Q(custodians__user__org__path__startswith=viewer.org.path)
         return self.annotate(custodian_count=Count("custodians", filter=counted))
+
+    def with_known_orgs(self, viewer: User) -> MatterQuerySet:
+        """Annotate ``known_org``, the key by which the matter's org is sorted; None if the org is not of the viewer's part."""
+        key = F("org__name_key")
+        if viewer.may_everywhere(Permission.ALL_USER_READ):
+            return self.annotate(known_org=key)
+        in_part = When(org__path__startswith=viewer.org.path, then=key)
+        return self.annotate(known_org=Case(in_part, default=None))
 
 
 class Matter(models.Model):

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.legal_holds import Matter
+from orgs.models.orgs import Org
 from orgs.models.users import User
 from orgs.permissions import Permission
 
@@ -37,6 +38,23 @@ class MatterEventQuerySet(models.QuerySet["MatterEvent"]):
             return self.none()
         path = viewer.org.path
         return self.filter(Q(user__org__path__startswith=path) | Q(user=None, matter__org__path__startswith=path))
+
+    def that_brought_in(self, viewer: User) -> dict[int, int]:
+        """Return by matter the last of these events that names an org outside the viewer's part: the matter came from there."""
+        if viewer.may_everywhere(Permission.ALL_USER_READ):
+            return {}
+        moves = self.filter(kind=MatterEventKind.EDITED, details__has_key="org").order_by("pk")
+        found = [
+            (matter, pk, set(details["org"])) for matter, pk, details in moves.values_list("matter", "pk", "details")
+        ]
+        if not found:
+            return {}
+        named = Org.objects.filter(name__in=set().union(*(names for *_, names in found)))
+        inside = Q(path__startswith=viewer.org.path)
+        # A former org may have had the name of another one.
+        known = set(named.filter(inside).values_list("name", flat=True))
+        known -= set(named.exclude(inside).values_list("name", flat=True))
+        return {matter: pk for matter, pk, names in found if not names <= known}
 
 
 class MatterEvent(models.Model):

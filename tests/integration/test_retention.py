@@ -21,6 +21,7 @@ from directory.status import LineState
 from directory.sync import pipeline
 from directory.sync.review import plan_contributors
 from orgs.actions import devices, legal_holds, local_password_guard, orgs, roles
+from orgs.actions.matters import policies
 from orgs.actions.users import blocking, local_passwords, user_creation, user_profiles
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
@@ -259,6 +260,16 @@ class TestTheAuditTrail:
         assert AuditEntry.objects.filter(object_type="user", object_label="u00008").count() == 1
         assert AuditEntry.objects.filter(action="put on legal hold").exists()
         assert not invariants.broken(at=at)
+
+    def test_keeps_all_that_preservation_policies_ever_said(self, settings: Settings) -> None:
+        settings.KEEP_AUDIT_DAYS = 400
+        policy = policies.add(name="Mail", kept="All.", by=SYSTEM, at=NOON)
+        for old, new in (("All.", "Most."), ("Most.", "Some.")):
+            policies.edit(policy_id=policy.pk, name="Mail", kept=new, known=("Mail", old), by=SYSTEM, at=NOON)
+
+        remove(NOON + 2 * YEAR)
+
+        assert AuditEntry.objects.filter(object_type="preservation policy").count() == 3
 
     def test_stays_at_least_as_long_as_runs(self, corp: Directory, settings: Settings) -> None:
         settings.KEEP_AUDIT_DAYS = 1

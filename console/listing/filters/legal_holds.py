@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters as filters
@@ -10,13 +10,19 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from console.listing.filters.shared_filters import OpenFilter, search_filter, subtree
+from console.listing.filters.shared_filters import OpenFilter, SubtreeFilter, search_filter, visible_orgs
 from console.security.access import ConsoleRequest
-from orgs.models import Custodian, Matter, MatterEvent, MatterEventKind, PreservationPolicy
+from orgs.models import Custodian, Matter, MatterEvent, MatterEventKind, Org, PreservationPolicy
+from orgs.permissions import Permission
 
 
 def _policies(request: ConsoleRequest) -> QuerySet[PreservationPolicy]:
     return PreservationPolicy.objects.visible_to(request.user)
+
+
+def _owners(request: ConsoleRequest) -> QuerySet[Org]:
+    """Return the orgs whose matters the viewer may read: a filter by others would tell to whom a matter belongs."""
+    return visible_orgs(request).filter(pk__in=Org.objects.in_reach_of(request.user, Permission.USER_READ).values("pk"))
 
 
 class MatterFilter(filters.FilterSet):  # type: ignore[misc]
@@ -35,7 +41,7 @@ class MatterFilter(filters.FilterSet):  # type: ignore[misc]
         label=_("Preservation policy"),
         empty_label=_("Any policy"),
     )
-    org = subtree()
+    org = SubtreeFilter(field_name="org", queryset=_owners, label=_("Org, with those below"), empty_label=_("All orgs"))
 
     class Meta:
         model = Matter
@@ -78,7 +84,9 @@ class MatterEventFilter(filters.FilterSet):  # type: ignore[misc]
 
     def of_act(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            return rows.none()
-        return rows.filter(at=moment) if moment.tzinfo is not None else rows.none()
+            given = datetime.fromisoformat(value)
+            # Near the first and the last year, another time zone has no such moment.
+            moment = given.astimezone(UTC) if given.tzinfo is not None else None
+        except (ValueError, OverflowError):
+            moment = None
+        return rows.filter(at=moment) if moment is not None else rows.none()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import django_tables2 as tables
+from django.utils.functional import cached_property
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +26,10 @@ def _owner(org: object) -> str:
     return str(org) if org is not None else gettext("All orgs")
 
 
+# What only the part to which a matter belongs may read.
+_OF_ITS_ORG = ("org", "notes")
+
+
 class MatterTable(Table):
     """Matters, open and closed."""
 
@@ -33,7 +40,7 @@ class MatterTable(Table):
     state = tables.Column(verbose_name=_("State"), accessor="open", order_by="closed_at")
     reference = tables.Column(verbose_name=_("Reference"), default="–")
     policy = tables.Column(verbose_name=_("Preservation policy"), default="–")
-    org = tables.Column(verbose_name=_("Belongs to"), order_by="org__name_key", empty_values=())
+    org = tables.Column(verbose_name=_("Belongs to"), order_by="known_org", empty_values=())
     custodians = tables.Column(verbose_name=_("Custodians"), accessor="custodian_count", attrs=NUMBER)
     opened_at = TimeColumn(verbose_name=_("Opened"))
     closed_at = TimeColumn(verbose_name=_("Closed"), default="–")
@@ -48,7 +55,8 @@ class MatterTable(Table):
         return badges.OPEN if record.open else badges.CLOSED
 
     def render_org(self, record: Matter) -> str:
-        return _owner(record.org)
+        hidden = record.org_id is not None and record.known_org is None  # type: ignore[attr-defined]  # annotated
+        return gettext("An org outside your part") if hidden else _owner(record.org)
 
 
 class CustodianTable(Table):
@@ -141,7 +149,12 @@ class MatterEventTable(Table):
         return gettext("%(actor)s · run %(run)d") % {"actor": record.actor_label, "run": record.run_id}
 
     def render_details(self, record: MatterEvent) -> str:
-        return details_in_words(record.details) or "–"
+        return details_in_words(record, self._brought_in) or "–"
+
+    @cached_property
+    def _brought_in(self) -> dict[int, int]:
+        matters = {row.record.matter_id for row in self.paginated_rows}
+        return MatterEvent.objects.filter(matter__in=matters).that_brought_in(self.request.user)
 
 
 class PolicyTable(Table):
@@ -164,6 +177,11 @@ class PolicyTable(Table):
         return _owner(record.org)
 
 
-def details_in_words(details: dict[str, list[str]]) -> str:
-    """Return what an edit has changed, in words."""
-    return "; ".join(f"{name}: {before or '–'} → {after or '–'}" for name, (before, after) in details.items())
+def details_in_words(event: MatterEvent, brought_in: Mapping[int, int]) -> str:
+    """Return what an edit has changed, in words.
+
+    ``brought_in`` has the event by which a matter came into the viewer's part: its orgs and notes until then are left out.
+    """
+    hidden = _OF_ITS_ORG if event.pk <= brought_in.get(event.matter_id, 0) else ()
+    shown = {name: values for name, values in event.details.items() if name not in hidden}
+    return "; ".join(f"{name}: {before or '–'} → {after or '–'}" for name, (before, after) in shown.items())

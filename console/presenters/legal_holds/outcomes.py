@@ -10,9 +10,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from orgs.models import Matter, MatterEvent, MatterEventKind, User
+from orgs.rules.actors import Actor
 
 # A sentence has so many names; where there are more, the page with the events of the act has all of them.
 _MOST_NAMED = 10
+
+
+def moment(matter: Matter, *, by: Actor, since: datetime) -> datetime:
+    """Return the moment of an act that began at ``since``: it is later if the act waited for what began later."""
+    events = MatterEvent.objects.filter(matter=matter, actor=by.user_id, at__gte=since)
+    return events.order_by("at").values_list("at", flat=True).first() or since
 
 
 def outcome(matter: Matter, *, at: datetime) -> str:

@@ -36,6 +36,7 @@ _COLUMNS = ("when", "matter", "matter_id", "reference", "event", "username", "na
 def matter_list(request: ConsoleRequest) -> HttpResponse:
     """Show the matters that the viewer may see."""
     matters = Matter.objects.visible_to(request.user).with_custodian_counts(request.user).select_related("org")
+    matters = matters.with_known_orgs(request.user)
     listing = show_list(request, matters, table=MatterTable, filters=MatterFilter)
     return render_page(request, "legal_holds/list.html", {"listing": listing}, fragments=("matter-list",))
 
@@ -74,7 +75,7 @@ def matter_report(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
     """Return the events of one matter as CSV, oldest first."""
     matter = visible_matter(request, pk)
     rows = MatterEventFilter(request.GET, queryset=_events(request.user).filter(matter=matter), request=request).qs
-    return csv_file(f"legal-hold-{matter.pk}-events.csv", _COLUMNS, _rows(rows))
+    return csv_file(f"legal-hold-{matter.pk}-events.csv", _COLUMNS, _rows(rows, request.user, [matter.pk]))
 
 
 @require_safe
@@ -82,14 +83,16 @@ def matter_report(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
 def report(request: ConsoleRequest) -> StreamingHttpResponse:
     """Return the events of all matters that the viewer may see as CSV, oldest first."""
     visible = Matter.objects.visible_to(request.user).values("pk")
-    return csv_file("legal-hold-events.csv", _COLUMNS, _rows(_events(request.user).filter(matter__in=visible)))
+    rows = _events(request.user).filter(matter__in=visible)
+    return csv_file("legal-hold-events.csv", _COLUMNS, _rows(rows, request.user, visible))
 
 
 def _events(viewer: User) -> MatterEventQuerySet:
     return MatterEvent.objects.visible_to(viewer).select_related("user", "matter")
 
 
-def _rows(events: MatterEventQuerySet) -> Iterator[list[Any]]:
+def _rows(events: MatterEventQuerySet, viewer: User, matters: Any) -> Iterator[list[Any]]:
+    brought_in = MatterEvent.objects.filter(matter__in=matters).that_brought_in(viewer)
     for event in events.order_by("at", "pk").iterator(chunk_size=1000):
         user = event.user
         yield [
@@ -102,7 +105,7 @@ def _rows(events: MatterEventQuerySet) -> Iterator[list[Any]]:
             user.full_name if user else "",
             event.actor_label,
             event.run_id,
-            details_in_words(event.details),
+            details_in_words(event, brought_in),
         ]
 
 

@@ -20,7 +20,7 @@ from orgs.rules.actors import Actor
 
 
 class _Act:
-    """An action on one matter that keeps the moment at which it was called."""
+    """An action on one matter that keeps the moment of what it did."""
 
     def __init__(self, matter: Matter, action: Callable[..., Any], words: Callable[[Any], str]) -> None:
         self.matter, self.action, self.words = matter, action, words
@@ -29,8 +29,8 @@ class _Act:
     def __call__(self, *, by: Actor, at: datetime) -> str:
         """Call the action, and return what it did in sentences."""
         result = self.action(matter=self.matter, by=by, at=at)
-        self.at = at
-        sentences = (self.words(result), outcomes.outcome(self.matter, at=at))
+        self.at = outcomes.moment(self.matter, by=by, since=at)
+        sentences = (self.words(result), outcomes.outcome(self.matter, at=self.at))
         return " ".join(filter(None, sentences)) or _("Nothing has changed.")
 
 

@@ -48,7 +48,10 @@ def edit(*, policy_id: int, name: str, kept: str, known: tuple[str, str], by: Ac
         raise PolicyChangedMeanwhile(
             f"somebody else has changed {policy.name} since you began: compare, and save again"
         )
-    policy.name, policy.kept = _name(name, policy.org, except_for=policy.pk), kept
+    # Policies that an upgrade has made may differ in case only: such a name may stay.
+    if name.split() != policy.name.split():
+        policy.name = _name(name, policy.org, except_for=policy.pk)
+    policy.kept = kept
     if before == _values(policy):
         return False
     policy.save(update_fields=["name", "kept"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import html
 import io
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,11 +15,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
 from console.presenters.legal_holds import custodian_lists
 from orgs.actions import legal_holds
+from orgs.actions.matters import matter_edits
+from orgs.actions.matters.matter_edits import MatterText
 from orgs.actions.users import deactivation
-from orgs.models import Archive, Matter, MatterEvent, Org, PreservationPolicy, User
+from orgs.models import Archive, Custodian, Matter, MatterEvent, Org, PreservationPolicy, User
+from orgs.permissions import Permission
 from orgs.rules.actors import SYSTEM, Actor
 from tests.makers import (
     NOW,
@@ -26,6 +32,7 @@ from tests.makers import (
     make_matter,
     make_org,
     make_policy,
+    make_role,
     make_sysadmin,
     make_user,
     make_users,
@@ -143,6 +150,67 @@ class TestScope:
             assert olga.get(address(page, matter.pk)).status_code == 403
             assert olga.post(address(page, matter.pk), {"user": wendy.pk, "confirmed": "yes"}).status_code in {403, 405}
         assert on_hold() == {"wendy", "stan"}
+
+    def test_the_org_of_a_matter_outside_is_neither_named_nor_told_by_the_order(
+        self, olga: Client, wendy: User, stan: User
+    ) -> None:
+        first, second = make_org("Aardvark"), make_org("Zebra")
+        matters = [make_matter(f"Matter {each.name}", wendy, org=each) for each in (stan.org, first, second)]
+        Matter.objects.update(name="Inquiry")
+
+        def lists() -> list[str]:
+            return [shown(olga, "list", sort=sort) for sort in ("org", "-org")]
+
+        def order(text: str) -> list[str]:
+            return re.findall(r"/legal-holds/(\d+)/", text)
+
+        before = lists()
+        assert set(order(before[0])) == {str(matter.pk) for matter in matters}
+        Matter.objects.filter(pk=matters[1].pk).update(org=second)
+        Matter.objects.filter(pk=matters[2].pk).update(org=first)
+
+        assert [order(text) for text in lists()] == [order(text) for text in before]
+        for text in (*before, *(shown(olga, "detail", matter.pk) for matter in matters)):
+            assert not {"Right", "Aardvark", "Zebra"} & set(re.findall(r"\w+", text))
+            assert "An org outside your part" in text
+
+    def test_the_org_of_a_matter_outside_can_not_be_guessed_by_the_filter(
+        self, left: Org, wendy: User, stan: User
+    ) -> None:
+        make_role("Looker", Permission.USER_READ, Permission.ALL_ORG_READ, Permission.CONSOLE_LOGIN)
+        lea = signed_in(make_user("lea", org=left, roles=["Looker"], password=PASSWORD))
+        matter = make_matter("Inquiry", wendy, org=stan.org)
+
+        assert f"/legal-holds/{matter.pk}/" in shown(lea, "list")
+        response = lea.get(address("list"), {"org": stan.org_id})
+        assert response.context["listing"].filters.form.errors["org"]
+
+    def test_what_a_matter_said_before_it_came_into_the_viewers_part_is_left_out(
+        self, olga: Client, ada: Client, left: Org, wendy: User, stan: User
+    ) -> None:
+        matter = make_matter("Inquiry", wendy, org=stan.org)
+        edits = [
+            MatterText("Inquiry", notes="confidential", org=stan.org),
+            MatterText("Inquiry", reference="HS-1", notes="secret", org=left),
+            MatterText("Inquiry", reference="HS-1", notes="ours", org=left),
+        ]
+        for edit in edits:
+            known = matter_edits.version(Matter.objects.get())
+            matter_edits.edit(matter_id=matter.pk, text=edit, known=known, by=SYSTEM, at=NOW)
+
+        def told(client: Client) -> list[str]:
+            return [
+                shown(client, "events", matter.pk),
+                *(str(rows_of(client.get(address(*page)))) for page in (("report", matter.pk), ("report-all",))),
+            ]
+
+        for text in told(olga):
+            assert not any(word in text for word in ("confidential", "Right", "Left;")), text
+            assert "reference: – → HS-1" in text
+            assert "notes: secret → ours" in text
+        for text in told(ada):
+            assert "org: Right → Left" in text
+            assert "notes: – → confidential" in text
 
     def test_a_matter_elsewhere_is_not_there(self, olga: Client, stan: User) -> None:
         matter = make_matter("Inquiry", stan, org=stan.org)
@@ -402,6 +470,34 @@ class TestClosingAndReopening:
         sent(ada, "reopen", matter.pk, confirmed="yes")
         assert "is open already" in sent(ada, "reopen", matter.pk, confirmed="yes")
         assert MatterEvent.objects.filter(kind="reopened").count() == 1
+
+    def test_of_a_matter_that_held_nobody_speaks_of_reopening(self, ada: Client) -> None:
+        matter = make_matter("Inquiry")
+        assert "nobody is released" in shown(ada, "close", matter.pk)
+        sent(ada, "close", matter.pk, confirmed="yes")
+
+        text = shown(ada, "reopen", matter.pk)
+
+        assert "nobody is on hold again" in text
+        assert "nobody is released" not in text
+
+    def test_that_had_to_wait_still_says_by_name_what_it_did(self, ada: Client, wendy: User) -> None:
+        matter = make_matter("Inquiry", wendy)
+        Custodian.objects.update(added_at=timezone.now() + timedelta(hours=1))
+
+        assert "1 user is released: wendy." in sent(ada, "release", matter.pk, users=str(wendy.pk), confirmed="yes")
+
+
+class TestTheEventsOfOneAct:
+    @pytest.mark.parametrize(
+        "moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00", "yesterday"]
+    )
+    def test_at_a_moment_that_can_not_be_are_none(self, ada: Client, wendy: User, moment: str) -> None:
+        matter = make_matter("Inquiry", wendy)
+
+        assert "Nothing matches" in shown(ada, "events", matter.pk, act=moment)
+        assert rows_of(ada.get(address("report", matter.pk), {"act": moment})) == []
+        assert ada.get(address("report-all"), {"act": moment}).status_code == 200
 
 
 class TestTheReport:

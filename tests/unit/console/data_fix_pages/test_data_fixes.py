@@ -11,9 +11,9 @@ from django.urls import reverse
 from console.admin import data_fixes
 from directory.actions import sync_settings
 from directory.models import LdapServer, Match
-from orgs.actions import devices
+from orgs.actions import devices, legal_holds
 from orgs.actions.users import blocking, deactivation, pending_deactivation
-from orgs.models import Archive, ArchiveState, AuditEntry, Device, DirectoryService, Matter, Org, Role, User
+from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Device, DirectoryService, Matter, Org, Role, User
 from orgs.rules.actors import SYSTEM, person
 from tests.makers import (
     BIND_PASSWORD,
@@ -389,3 +389,36 @@ class TestOrgsRolesAndHolds:
         browser.post(page("orgs_matter"), {"action": "close", "_selected_action": [matter.pk], "confirmed": "yes"})
 
         assert not User.objects.on_legal_hold().exists()
+
+
+class TestReleasing:
+    """A matter was closed and opened again: each of its users has a released row and one that holds."""
+
+    @pytest.fixture
+    def matter(self) -> Matter:
+        matter = make_matter("Inquiry", make_user("wendy"), make_user("stan"))
+        legal_holds.close_matter(matter=matter, by=SYSTEM, at=NOW)
+        legal_holds.reopen_matter(matter=matter, by=SYSTEM, at=NOW)
+        return matter
+
+    def rows(self, *, released: bool) -> list[int]:
+        return list(Custodian.objects.filter(released_at__isnull=not released).values_list("pk", flat=True))
+
+    def test_a_row_that_is_released_already_ends_no_other_hold(self, browser: Client, matter: Matter) -> None:
+        wish = {"action": "release", "_selected_action": self.rows(released=True)}
+
+        for given in (wish, wish | {"confirmed": "yes"}):
+            answer = browser.post(page("orgs_custodian"), given, follow=True).content.decode()
+            assert "none of the chosen custodians is on hold by that row" in answer
+        assert User.objects.on_legal_hold().count() == 2
+
+    def test_counts_and_ends_only_what_holds(self, browser: Client, matter: Matter) -> None:
+        holding = Custodian.objects.get(user__username="wendy", released_at=None)
+        wish = {"action": "release", "_selected_action": [*self.rows(released=True), holding.pk]}
+
+        question = browser.post(page("orgs_custodian"), wish).content.decode()
+        assert "2 of the chosen custodians are released already" in question
+        assert ("wendy: Inquiry" in question, "stan: Inquiry" in question) == (True, False)
+        browser.post(page("orgs_custodian"), wish | {"confirmed": "yes"})
+
+        assert [user.username for user in User.objects.on_legal_hold()] == ["stan"]

@@ -14,7 +14,18 @@ from orgs.actions.errors import Refused
 from orgs.actions.matters import matter_edits, policies
 from orgs.actions.matters.matter_edits import MatterChangedMeanwhile, MatterText
 from orgs.actions.users import blocking, deactivation
-from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Matter, MatterEvent, MatterEventKind, Org, User
+from orgs.models import (
+    Archive,
+    ArchiveState,
+    AuditEntry,
+    Custodian,
+    Matter,
+    MatterEvent,
+    MatterEventKind,
+    Org,
+    PreservationPolicy,
+    User,
+)
 from orgs.rules.actors import SYSTEM, Actor, person
 from tests.makers import NOW, make_device, make_matter, make_org, make_policy, make_sysadmin, make_user, make_users
 
@@ -88,6 +99,41 @@ class TestEvents:
         deactivation.deactivate(user_ids=[wendy.pk], by=Actor("sync", run_id=7), at=NOW)
 
         assert MatterEvent.objects.get(matter=matter, kind=MatterEventKind.BLOCKED).run_id == 7
+
+
+class TestAnActThatHadToWait:
+    """An act has a moment before it gets its locks: what it waited for may have a later one."""
+
+    def held_from(self, wendy: User) -> Matter:
+        matter = make_matter("Inquiry", wendy)
+        Custodian.objects.update(added_at=LATER)
+        return matter
+
+    def test_releases_nobody_before_the_hold_began(self, wendy: User) -> None:
+        matter = self.held_from(wendy)
+
+        legal_holds.release(matter=matter, user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+
+        assert Custodian.objects.get().released_at == LATER
+        assert MatterEvent.objects.get(kind=MatterEventKind.RELEASED).at == LATER
+
+    def test_closes_at_the_moment_at_which_it_releases(self, wendy: User) -> None:
+        matter = self.held_from(wendy)
+
+        legal_holds.close_matter(matter=matter, by=SYSTEM, at=NOW)
+
+        stored = Matter.objects.get()
+        assert matter.closed_at == stored.closed_at == Custodian.objects.get().released_at == LATER
+        assert legal_holds.reopen_matter(matter=stored, by=SYSTEM, at=LATER).on_hold == {wendy.pk}
+
+    def test_does_not_reopen_before_the_closing(self, wendy: User) -> None:
+        matter = make_matter("Inquiry", wendy)
+        legal_holds.close_matter(matter=matter, by=SYSTEM, at=LATER)
+
+        legal_holds.reopen_matter(matter=matter, by=SYSTEM, at=NOW)
+
+        assert Custodian.objects.get(released_at=None).added_at == LATER
+        assert MatterEvent.objects.get(kind=MatterEventKind.REOPENED).at == LATER
 
 
 class TestReopening:
@@ -286,6 +332,22 @@ class TestAPolicy:
 
         with pytest.raises(Refused):
             policies.add(name=name, by=SYSTEM, at=NOW)
+
+    def test_whose_name_another_has_in_other_letters_can_still_be_edited(self) -> None:
+        """An upgrade makes policies of the names that matters have had: some differ only in case."""
+        policy = make_policy("Keep all")
+        PreservationPolicy.objects.create(name="KEEP ALL")
+
+        policies.edit(
+            policy_id=policy.pk, name="Keep all", kept="All.", known=("Keep all", "Everything."), by=SYSTEM, at=LATER
+        )
+        with pytest.raises(Refused, match="already"):
+            policies.edit(
+                policy_id=policy.pk, name="Keep ALL", kept="", known=("Keep all", "All."), by=SYSTEM, at=LATER
+            )
+
+        policy.refresh_from_db()
+        assert (policy.name, policy.kept) == ("Keep all", "All.")
 
     def test_of_all_orgs_is_not_for_an_administrator_of_a_part(self, olga: Actor, left: Org) -> None:
         policy = make_policy()
