@@ -16,13 +16,13 @@ from orgs.actions import legal_holds
 from orgs.actions.users import deactivation, user_profiles
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, Matter, User
-from orgs.rules.actors import SYSTEM, Actor
+from orgs.rules.actors import SYSTEM, person
 from tests.catalogue import noted
 from tests.faults import stages
 from tests.faults.process_world import Scene
+from tests.makers import make_sysadmin
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-ADA = Actor(label="ada", user_id=1)
 # What a run may do to people, and nothing of the server's own rows.
 PEOPLE = ("orgs.User", "orgs.RoleGrant", "orgs.Device", "orgs.Archive", "directory.RunChange")
 
@@ -39,10 +39,10 @@ def test_people_changed_by_hand_in_mid_apply_are_left_to_the_person(scene: Scene
         scene.workers.ready(1)
         scene.reach(run, "waiting", nth=2)
         renamed, held, gone = _late(run)
-        now = timezone.now()
-        user_profiles.update_profiles(profiles={renamed.pk: Profile("renamed by hand")}, by=ADA, at=now)
-        legal_holds.add_custodians(matter=Matter.objects.get(), user_ids=[held.pk], by=ADA, at=now)
-        deactivation.deactivate(user_ids=[gone.pk], by=ADA, at=now)
+        ada, now = person(make_sysadmin()), timezone.now()
+        user_profiles.update_profiles(profiles={renamed.pk: Profile("renamed by hand")}, by=ada, at=now)
+        legal_holds.add_custodians(matter=Matter.objects.get(), user_ids=[held.pk], by=ada, at=now)
+        deactivation.deactivate(user_ids=[gone.pk], by=ada, at=now)
         scene.fuse.go_on()
         scene.end(run)
 

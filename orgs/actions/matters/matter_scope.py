@@ -11,10 +11,17 @@ from orgs.rules.actors import Actor
 
 
 def acting_person(by: Actor) -> User | None:
-    """Return the acting person as stored now; None for a sync, for Rollcall itself and for the command line."""
+    """Return the acting person as stored now; None for a sync, for Rollcall itself and for the command line.
+
+    Raises:
+        Refused: when the person is no user any more.
+    """
     if by.user_id is None or by.run_id is not None:
         return None
-    return User.objects.select_related("org").filter(pk=by.user_id).first() or User()
+    person = User.objects.select_related("org").filter(pk=by.user_id).first()
+    if person is None:
+        raise Refused(f"{by.label} is no user any more")
+    return person
 
 
 def refuse_matter(matter: Matter, *, by: Actor) -> None:

@@ -727,4 +727,4 @@ class TestTheAuditTrail:
 
         text = body(client_of("ada").get(reverse("audit:list"), {"object_type": "run"}))
 
-        assert f'<a href="{reverse("runs:detail", args=[run.pk])}">{run}</a>' in text
+        assert f'<a class="in-text" href="{reverse("runs:detail", args=[run.pk])}">{run}</a>' in text

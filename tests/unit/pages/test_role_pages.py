@@ -58,7 +58,7 @@ class TestARole:
     def test_says_what_it_allows_itself_and_by_what(self, ada: Client) -> None:
         text = shown(ada, page("detail", role("Server Administrator")))
 
-        assert "See the users of every org, and legal holds." in text
+        assert "See the users and the legal holds of every org." in text
         assert "with admin.alluser" in text
 
     def test_says_where_each_member_has_it_from(self, ada: Client) -> None:
