@@ -18,7 +18,7 @@ def acting_person(by: Actor) -> User | None:
     """
     if by.user_id is None or by.run_id is not None:
         return None
-    person = User.objects.select_related("org").filter(pk=by.user_id).first()
+    person: User | None = User.objects.select_related("org").filter(pk=by.user_id).first()
     if person is None:
         raise Refused(f"{by.label} is no user any more")
     return person
