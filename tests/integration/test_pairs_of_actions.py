@@ -114,7 +114,11 @@ def put_device_back(scene: Scene) -> None:
 
 
 def replace_device(scene: Scene) -> None:
-    new = Device.objects.create(user=scene.user, name=f"new {threading.get_ident()}")
+    """Register a computer, which a deactivated user can't, and put it in place of the device."""
+    with transaction.atomic():
+        if not User.objects.select_for_update().get(pk=scene.user.pk).active:
+            raise Refused("a deactivated user registers no computer")
+        new = Device.objects.create(user=scene.user, name=f"new {threading.get_ident()}")
     replacement.replace(device_id=scene.device.pk, computer_id=new.pk, by=SYSTEM, at=AT)
 
 
