@@ -18,9 +18,15 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from django.db import connection
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as property_settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests.server_process import free_port, start_process
+
+# How quickly inputs are made depends on the machine; no test is judged by its time.
+property_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+property_settings.load_profile("any machine")
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
