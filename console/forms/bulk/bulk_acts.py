@@ -35,7 +35,7 @@ class ArgumentForm(forms.Form):
     @property
     def has_choice(self) -> bool:
         """Whether there is anything to choose."""
-        return all(field.queryset.exists() for field in self.fields.values())  # type: ignore[attr-defined]
+        return all(field.queryset.exists() for field in self.fields.values())  # type: ignore[attr-defined]  # each is a choice of objects
 
 
 class TypedCountForm(forms.Form):

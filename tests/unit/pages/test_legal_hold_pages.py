@@ -198,17 +198,17 @@ class TestScope:
             known = matter_edits.version(Matter.objects.get())
             matter_edits.edit(matter_id=matter.pk, text=edit, known=known, by=SYSTEM, at=NOW)
 
-        def told(client: Client) -> list[str]:
+        def sentences(client: Client) -> list[str]:
             return [
                 shown(client, "events", matter.pk),
                 *(str(rows_of(client.get(address(*page)))) for page in (("report", matter.pk), ("report-all",))),
             ]
 
-        for text in told(olga):
+        for text in sentences(olga):
             assert not any(word in text for word in ("confidential", "Right", "Left;")), text
             assert "reference: – → HS-1" in text
             assert "notes: secret → ours" in text
-        for text in told(ada):
+        for text in sentences(ada):
             assert "org: Right → Left" in text
             assert "notes: – → confidential" in text
 
