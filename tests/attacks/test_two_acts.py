@@ -190,7 +190,7 @@ def everything(pytestconfig: pytest.Config) -> bool:
 
 
 # A SYSADMIN holds everything, so there is nothing beyond that to gain.
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     "role",
     [
