@@ -1,0 +1,1 @@
+"""The stored backups themselves: folders on disk, how they move, and who may use them."""
