@@ -17,7 +17,7 @@ FILE_NAME = re.compile(r"[0-9a-f]{64}")
 # Files of ``data`` are spread over folders with the first two letters of their names.
 DATA_FOLDER = re.compile(r"[0-9a-f]{2}")
 # What a restic leaves beside a file that it was writing when it was killed.
-RESTIC_LEFTOVER = re.compile(r"[0-9a-f]{64}-tmp-[0-9]+")
+RESTIC_LEFTOVER = re.compile(r"(?:config|[0-9a-f]{64})-tmp-[0-9]+")
 
 CONFIG = "config"
 DATA = "data"

@@ -1,0 +1,47 @@
+"""Counts the size of an archive from what stands on the disk."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from orgs.backups.folders import CONFIG, KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class FolderSize:
+    """The files of a repository, and their bytes together."""
+
+    files: int
+    size_bytes: int
+
+
+def count(repository: Path) -> FolderSize:
+    """Return the size of a repository, without uploads that have not ended; links are not followed.
+
+    It may be written to meanwhile: a file that is deleted while this counts is left out.
+
+    Raises:
+        FileNotFoundError: when the folder is not there.
+    """
+    files = size = 0
+    with os.scandir(repository) as entries:
+        top = [entry for entry in entries if entry.name in KINDS or entry.name == CONFIG]
+    folders = [entry.path for entry in top if entry.is_dir(follow_symlinks=False)]
+    found = [entry for entry in top if entry.is_file(follow_symlinks=False)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                inside = list(entries)
+        except FileNotFoundError:
+            continue
+        folders.extend(entry.path for entry in inside if entry.is_dir(follow_symlinks=False))
+        found.extend(entry for entry in inside if entry.is_file(follow_symlinks=False))
+    for entry in found:
+        try:
+            size += entry.stat(follow_symlinks=False).st_size
+        except FileNotFoundError:
+            continue
+        files += 1
+    return FolderSize(files=files, size_bytes=size)

@@ -1,0 +1,63 @@
+"""What can stop the move of an archive, in words; nothing is lost by any of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class MoveStopped(Exception):
+    """A move that can't go on now, with the reason and what to do; it goes on where it was when it is tried again."""
+
+
+class FileDamaged(MoveStopped):
+    """A file whose content is not what its name says."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is damaged: its content does not have the SHA-256 that is its name. The archive stays where it is, "
+            "with all its files. Put a good copy of this file there, and the move goes on."
+        )
+        self.path = path
+
+
+class FolderMissing(MoveStopped):
+    """An archive that has no folder in any storage root."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} is not there, nor is a folder of a move that had begun. Was it moved away by hand?")
+
+
+class UnexpectedFile(MoveStopped):
+    """A file or link in the folder of an archive that is no part of a repository."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is no file of a repository: links and foreign files are not copied. Take it away from there."
+        )
+        self.path = path
+
+
+class TwoFolders(MoveStopped):
+    """An archive with two folders that may both be whole: nothing tells which one counts."""
+
+    def __init__(self, one: Path, other: Path) -> None:
+        super().__init__(f"{one} and {other} are both there. Take the wrong one away by hand; neither was changed.")
+
+
+class RootMissing(MoveStopped):
+    """A storage root that is not there."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(f"the storage folder {root} is not there. Is it mounted?")
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn an error of the operating system into the reason why a move stopped."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise MoveStopped(f"{where}{error.strerror or error}. Nothing was lost; the move is tried again.") from error

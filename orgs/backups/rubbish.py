@@ -1,0 +1,95 @@
+"""Removes what uploads, moves and purges have left in a storage root when they were killed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from orgs.backups.folder_locks import FolderLocked, locked
+from orgs.backups.folder_moves import delete_folder
+from orgs.backups.folders import ARRIVING, GONE, GUID, KINDS, LOCKS, RESTIC_LEFTOVER, StorageRoot, uploads
+
+# Nothing that is still written to is as old: an upload lasts minutes.
+OLD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """How much rubbish was removed from a storage root."""
+
+    files: int
+    folders: int
+
+
+def remove(root: StorageRoot, *, locks: StorageRoot, moving: Collection[str], at: datetime) -> Removed:
+    """Remove rubbish older than a day.
+
+    Files: uploads that have not ended, and what a restic that was killed has left. Folders: copies that were given up and
+    archives whose deletion has not ended, but not those of the GUIDs in ``moving``, whose moves still go on. ``locks`` is
+    the root with the locks of archives.
+    """
+    limit = (at - OLD).timestamp()
+    files = sum(_remove_files(repository, limit) for repository in _repositories(root.path))
+    folders = 0
+    for name in (ARRIVING, GONE):
+        for folder in _repositories(root.path / name):
+            if folder.name not in moving and _changed_at(folder) < limit:
+                with suppress(FolderLocked), locked(locks, folder.name):
+                    folders += delete_folder(folder)
+    if root == locks:
+        _remove_locks(root, limit)
+    return Removed(files=files, folders=folders)
+
+
+def _repositories(folder: Path) -> Iterator[Path]:
+    """Yield the folders that have the name of an archive; links are left out."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if GUID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+                yield folder / entry.name
+
+
+def _remove_files(repository: Path, limit: float) -> int:
+    removed = 0
+    for path in [*_names(uploads(repository)), *_leftovers(repository)]:
+        # Its upload may have ended meanwhile, or its archive have moved.
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG(path.lstat().st_mode) and _changed_at(path) < limit:
+                path.unlink()
+                removed += 1
+    return removed
+
+
+def _leftovers(repository: Path) -> Iterator[Path]:
+    folders = [repository, *(repository / kind for kind in KINDS)]
+    folders += [path for path in _names(repository / "data") if not path.is_symlink() and path.is_dir()]
+    for folder in folders:
+        yield from (path for path in _names(folder) if RESTIC_LEFTOVER.fullmatch(path.name))
+
+
+def _names(folder: Path) -> list[Path]:
+    if folder.is_symlink():
+        return []
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return list(folder.iterdir())
+    return []
+
+
+def _remove_locks(root: StorageRoot, limit: float) -> None:
+    """Remove the files of locks whose processes were killed."""
+    for path in _names(root.path / LOCKS):
+        if GUID.fullmatch(path.name) and path.lstat().st_mtime < limit:
+            # Whoever releases a lock removes its file.
+            with suppress(FolderLocked), locked(root, path.name):
+                pass
+
+
+def _changed_at(path: Path) -> float:
+    """Return when a file or a folder was written to or renamed, whichever came later; the latter only moves ``ctime``."""
+    found = path.lstat()
+    return max(found.st_mtime, found.st_ctime)
