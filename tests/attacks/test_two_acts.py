@@ -191,10 +191,11 @@ def everything(pytestconfig: pytest.Config) -> bool:
 
 # A SYSADMIN holds everything, so there is nothing beyond that to gain.
 @pytest.mark.timeout(3600)
+@pytest.mark.once
 @pytest.mark.parametrize(
     "role",
     [
-        pytest.param(name, marks=pytest.mark.once if name == OFTEN else pytest.mark.whole)
+        pytest.param(name, marks=() if name == OFTEN else pytest.mark.whole)
         for name in STANDARD_ROLES
         if name != "SYSADMIN"
     ],
