@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
 from django.db.models import F
-from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.presenters.offered_acts import ActCatalogue, ActKind
 from orgs.actions import devices, escalation_guard
 from orgs.actions.errors import Refused
 from orgs.models import Archive, ArchiveState, Device, User
@@ -87,83 +84,41 @@ class DeviceFacts:
         return words % {"user": self.device.user.username}
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceActKind:
-    """One kind of act: its words, when it makes sense, and what may stand against it.
-
-    ``fits`` is about the device's state alone. ``refusal`` is why this viewer can't do it although it fits.
-    """
-
-    label: Promise
-    icon: str
-    fits: Callable[[Device], bool]
-    refusal: Callable[[DeviceFacts], str] = lambda _facts: ""
-    cuts_off: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OfferedDeviceAct:
-    """An act that makes sense for a device; ``refusal`` is why the viewer can't do it, empty if they can."""
-
-    act: DeviceAct
-    kind: DeviceActKind
-    address: str
-    refusal: str
-
-
 # In the order of the menu.
-_KINDS: dict[DeviceAct, DeviceActKind] = {
-    DeviceAct.REACTIVATE: DeviceActKind(
-        _("Reactivate…"), "rotate-ccw", lambda device: not device.active, lambda facts: facts.may_not_open
+_KINDS: dict[StrEnum, ActKind[DeviceFacts]] = {
+    DeviceAct.REACTIVATE: ActKind(
+        _("Reactivate…"), "rotate-ccw", lambda facts: not facts.device.active, lambda facts: facts.may_not_open
     ),
-    DeviceAct.UNBLOCK: DeviceActKind(
-        _("Unblock…"), "lock-open", lambda device: device.blocked, lambda facts: facts.holds_more
+    DeviceAct.UNBLOCK: ActKind(
+        _("Unblock…"), "lock-open", lambda facts: facts.device.blocked, lambda facts: facts.holds_more
     ),
-    DeviceAct.REPLACE: DeviceActKind(
+    DeviceAct.REPLACE: ActKind(
         _("Replace…"),
         "replace",
-        lambda _device: True,
+        lambda _facts: True,
         lambda facts: facts.may_not_open or facts.no_other_computer,
     ),
-    DeviceAct.AUTHORIZE: DeviceActKind(
+    DeviceAct.AUTHORIZE: ActKind(
         _("Authorize…"),
         "key-round",
-        lambda device: device.active and not device.authorized,
+        lambda facts: facts.device.active and not facts.device.authorized,
         lambda facts: facts.may_not_open,
     ),
-    DeviceAct.DEAUTHORIZE: DeviceActKind(
-        _("Deauthorize…"), "log-out", lambda device: device.active and device.authorized, cuts_off=True
+    DeviceAct.DEAUTHORIZE: ActKind(
+        _("Deauthorize…"), "log-out", lambda facts: facts.device.active and facts.device.authorized, cuts_off=True
     ),
-    DeviceAct.BLOCK: DeviceActKind(_("Block…"), "ban", lambda device: not device.blocked, cuts_off=True),
-    DeviceAct.DEACTIVATE: DeviceActKind(
-        _("Deactivate…"), "monitor-off", lambda device: device.active, lambda facts: facts.on_hold, cuts_off=True
+    DeviceAct.BLOCK: ActKind(_("Block…"), "ban", lambda facts: not facts.device.blocked, cuts_off=True),
+    DeviceAct.DEACTIVATE: ActKind(
+        _("Deactivate…"), "monitor-off", lambda facts: facts.device.active, lambda facts: facts.on_hold, cuts_off=True
     ),
 }
-# Acts with a button of their own; the others are in the menu.
-_BUTTONS = (DeviceAct.REPLACE, DeviceAct.REACTIVATE, DeviceAct.UNBLOCK, DeviceAct.AUTHORIZE)
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceActs:
-    """The acts that a viewer sees on a device's page: some as buttons, the others in a menu."""
-
-    offered: tuple[OfferedDeviceAct, ...]
-
-    @property
-    def buttons(self) -> list[OfferedDeviceAct]:
-        """The main acts that the viewer can do."""
-        return [each for each in self.offered if each.act in _BUTTONS and not each.refusal]
-
-    @property
-    def menu(self) -> list[OfferedDeviceAct]:
-        """The other acts, without those that stop backups."""
-        shown = self.buttons
-        return [each for each in self.offered if each not in shown and not each.kind.cuts_off]
-
-    @property
-    def cutting_off(self) -> list[OfferedDeviceAct]:
-        """The acts that stop backups."""
-        return [each for each in self.offered if each.kind.cuts_off]
+# ``with_button``: acts with a button of their own; the others are in the menu.
+DEVICE_ACTS = ActCatalogue(
+    area="devices",
+    facts=DeviceFacts,
+    kinds=_KINDS,
+    with_button=(DeviceAct.REPLACE, DeviceAct.REACTIVATE, DeviceAct.UNBLOCK, DeviceAct.AUTHORIZE),
+)
 
 
 def replacements(device: Device) -> DeviceQuerySet:
@@ -182,27 +137,3 @@ def _other_devices(device: Device) -> DeviceQuerySet:
     others: DeviceQuerySet = Device.objects.filter(user=device.user_id, active=True, blocked=False)
     found: DeviceQuerySet = others.exclude(pk=device.pk)
     return found
-
-
-def device_acts(device: Device, viewer: User) -> DeviceActs:
-    """Return the acts that make sense for the device; none if the viewer may not change devices, or not this one."""
-    facts = DeviceFacts(device, viewer)
-    if not facts.is_managed:
-        return DeviceActs(())
-    return DeviceActs(tuple(_offered(act, kind, facts) for act, kind in _KINDS.items() if kind.fits(device)))
-
-
-def offered(act: DeviceAct, device: Device, viewer: User) -> OfferedDeviceAct | None:
-    """Return one act; None if it does not fit the device's state, or the viewer may not change this device."""
-    facts = DeviceFacts(device, viewer)
-    kind = _KINDS[act]
-    return _offered(act, kind, facts) if facts.is_managed and kind.fits(device) else None
-
-
-def kind_of(act: DeviceAct) -> DeviceActKind:
-    """Return the words and rules of an act."""
-    return _KINDS[act]
-
-
-def _offered(act: DeviceAct, kind: DeviceActKind, facts: DeviceFacts) -> OfferedDeviceAct:
-    return OfferedDeviceAct(act, kind, reverse(f"devices:{act}", args=[facts.device.pk]), kind.refusal(facts))

@@ -12,8 +12,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.tabs import Tab
-from console.presenters.devices.device_acts import DeviceActs, device_acts
+from console.presenters.devices.device_acts import DEVICE_ACTS
 from console.presenters.devices.device_story_words import words_of
+from console.presenters.offered_acts import OfferedActs
 from orgs.models import Archive, AuditEntry, Device, User
 from orgs.permissions import Permission
 
@@ -32,7 +33,7 @@ class DeviceHead:
     owner: User
     owner_visible: bool
     backs_up_as: Device | None
-    acts: DeviceActs
+    acts: OfferedActs
     tabs: list[Tab]
 
 
@@ -65,7 +66,7 @@ def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
         owner=owner,
         owner_visible=User.objects.visible_to(viewer).filter(pk=owner.pk).exists(),
         backs_up_as=next(reversed(device.replaced_devices()), None),
-        acts=device_acts(device, viewer),
+        acts=DEVICE_ACTS.offered(device, viewer),
         tabs=[
             Tab(label, reverse(f"devices:{name}", args=[device.pk]), current=name == tab)
             for name, label, permission in _TABS

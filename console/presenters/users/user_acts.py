@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.presenters.offered_acts import ActCatalogue, ActKind
 from directory.org_scope import servers_by_org
 from orgs.actions import escalation_guard
 from orgs.actions.errors import Refused
@@ -72,30 +69,6 @@ class UserFacts:
         return self.user.pk == self.viewer.pk
 
 
-@dataclass(frozen=True, slots=True)
-class ActKind:
-    """One kind of act: its words, when it makes sense, and what may stand against it.
-
-    ``fits`` is about the user's state alone. ``refusal`` is why this viewer can't do it although it fits.
-    """
-
-    label: Promise
-    icon: str
-    fits: Callable[[UserFacts], bool]
-    refusal: Callable[[UserFacts], str] = lambda _facts: ""
-    cuts_off: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OfferedAct:
-    """An act that makes sense for a user; ``refusal`` is why the viewer can't do it, empty if they can."""
-
-    act: UserAct
-    kind: ActKind
-    address: str
-    refusal: str
-
-
 def _always(_facts: UserFacts) -> bool:
     return True
 
@@ -113,7 +86,7 @@ def _out_of_use(facts: UserFacts) -> str:
 
 
 # In the order of the menu.
-_KINDS: dict[UserAct, ActKind] = {
+_KINDS: dict[StrEnum, ActKind[UserFacts]] = {
     UserAct.PREVIEW_SYNC: ActKind(
         _("Preview sync"), "flask-conical", lambda facts: bool(servers_by_org().get(facts.user.org_id))
     ),
@@ -150,52 +123,10 @@ _KINDS: dict[UserAct, ActKind] = {
         cuts_off=True,
     ),
 }
-# Acts with a button of their own; the others are in the menu.
-_BUTTONS = (UserAct.PREVIEW_SYNC, UserAct.MOVE, UserAct.REACTIVATE, UserAct.UNBLOCK)
-
-
-@dataclass(frozen=True, slots=True)
-class UserActs:
-    """The acts that a viewer sees on a user's page: some as buttons, the others in a menu."""
-
-    offered: tuple[OfferedAct, ...]
-
-    @property
-    def buttons(self) -> list[OfferedAct]:
-        """The main acts that the viewer can do."""
-        return [each for each in self.offered if each.act in _BUTTONS and not each.refusal]
-
-    @property
-    def menu(self) -> list[OfferedAct]:
-        """The other acts, without those that cut the user off."""
-        shown = self.buttons
-        return [each for each in self.offered if each not in shown and not each.kind.cuts_off]
-
-    @property
-    def cutting_off(self) -> list[OfferedAct]:
-        """The acts that cut the user off."""
-        return [each for each in self.offered if each.kind.cuts_off]
-
-
-def user_acts(user: User, viewer: User) -> UserActs:
-    """Return the acts that make sense for the user; none if the viewer may not change users, or not this one."""
-    facts = UserFacts(user, viewer)
-    if not facts.is_managed:
-        return UserActs(())
-    return UserActs(tuple(_offered(act, kind, facts) for act, kind in _KINDS.items() if kind.fits(facts)))
-
-
-def offered(act: UserAct, user: User, viewer: User) -> OfferedAct | None:
-    """Return one act; None if it does not fit the user's state, or the viewer may not change this user."""
-    facts = UserFacts(user, viewer)
-    kind = _KINDS[act]
-    return _offered(act, kind, facts) if facts.is_managed and kind.fits(facts) else None
-
-
-def kind_of(act: UserAct) -> ActKind:
-    """Return the words and rules of an act."""
-    return _KINDS[act]
-
-
-def _offered(act: UserAct, kind: ActKind, facts: UserFacts) -> OfferedAct:
-    return OfferedAct(act, kind, reverse(f"users:{act}", args=[facts.user.pk]), kind.refusal(facts))
+# ``with_button``: acts with a button of their own; the others are in the menu.
+USER_ACTS = ActCatalogue(
+    area="users",
+    facts=UserFacts,
+    kinds=_KINDS,
+    with_button=(UserAct.PREVIEW_SYNC, UserAct.MOVE, UserAct.REACTIVATE, UserAct.UNBLOCK),
+)

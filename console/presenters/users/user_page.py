@@ -11,11 +11,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.tabs import Tab
+from console.presenters.offered_acts import OfferedActs
 from console.presenters.users.directory_ownership import is_owned
 from console.presenters.users.history import StoryItem, UserHistory
 from console.presenters.users.role_origins import RoleOrigin, role_origins
 from console.presenters.users.state_reasons import StateReason, left_alone, state_reason
-from console.presenters.users.user_acts import UserActs, user_acts
+from console.presenters.users.user_acts import USER_ACTS
 from directory.actions.users import namesake_usernames
 from directory.models import KnownId, Match, RunChange
 from orgs.models import Archive, Custodian, Device, Matter, User
@@ -45,7 +46,7 @@ class UserHead:
     ``devices`` and ``bytes`` are None if the viewer may not see devices. ``matters`` are those that hold the user.
     """
 
-    acts: UserActs
+    acts: OfferedActs
     tabs: list[Tab]
     devices: int | None
     bytes: int
@@ -107,7 +108,7 @@ def user_head(user: User, viewer: User, *, tab: str) -> UserHead:
     )
     matters = Matter.objects.filter(closed_at=None, custodians__user=user, custodians__released_at=None)
     return UserHead(
-        acts=user_acts(user, viewer),
+        acts=USER_ACTS.offered(user, viewer),
         tabs=[
             Tab(label, reverse(f"users:{name}", args=[user.pk]), current=name == tab, count=sums.get(name))
             for name, label in _TABS

@@ -17,7 +17,8 @@ from console.forms.session import LocalPasswordForm
 from console.http.page_requests import render_page
 from console.presenters.accounts import account_card, session_rows
 from console.security import session_list
-from console.security.access import ConsoleRequest, author, confirmed, require
+from console.security.access import ConsoleRequest, author, require
+from console.views.account.own_pages import own_page
 from orgs.actions.errors import Refused
 from orgs.actions.users import local_passwords
 from orgs.permissions import Permission
@@ -36,10 +37,7 @@ def account(request: ConsoleRequest) -> HttpResponse:
     return render_page(request, "account/detail.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.CONSOLE_LOGIN)
-@confirmed
+@own_page
 def password(request: ConsoleRequest) -> HttpResponseBase:
     """Set one's own local password, where one counts; the other sessions end."""
     counts = password_counts(request.user)

@@ -16,14 +16,15 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from console.forms.session import CodeForm, NewPasskeyForm
 from console.http.page_requests import render_page
 from console.security import sessions
-from console.security.access import ConsoleRequest, author, confirmed, require
+from console.security.access import ConsoleRequest, author, require
 from console.security.second_factors import passkeys
 from console.security.second_factors.required_by_role import is_missing, open_without_second_factor
+from console.views.account.own_pages import own_page
 from orgs.actions.errors import Refused
 from orgs.actions.users import second_factors
 from orgs.permissions import Permission
@@ -48,10 +49,7 @@ def second_factor(request: ConsoleRequest) -> HttpResponse:
 
 
 @open_without_second_factor
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.CONSOLE_LOGIN)
-@confirmed
+@own_page
 def code_app(request: ConsoleRequest) -> HttpResponseBase:
     """Show the secret for a code app, and store it once a code shows that the app has it."""
     adapter = get_adapter()
@@ -86,10 +84,7 @@ def code_app(request: ConsoleRequest) -> HttpResponseBase:
 
 
 @open_without_second_factor
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.CONSOLE_LOGIN)
-@confirmed
+@own_page
 def passkey(request: ConsoleRequest) -> HttpResponseBase:
     """Add a passkey that the browser makes."""
     form = NewPasskeyForm(request.POST if request.method == "POST" else None)
@@ -126,10 +121,7 @@ def _show_codes(request: ConsoleRequest, codes: list[str]) -> HttpResponse:
     return render_page(request, "account/new_recovery_codes.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.CONSOLE_LOGIN)
-@confirmed
+@own_page
 def remove(request: ConsoleRequest) -> HttpResponseBase:
     """Ask; then remove one of one's second factors."""
     number = request.POST.get("factor") or request.GET.get("factor") or ""
@@ -150,10 +142,7 @@ def remove(request: ConsoleRequest) -> HttpResponseBase:
     return redirect("account:second-factor")
 
 
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.CONSOLE_LOGIN)
-@confirmed
+@own_page
 def recovery_codes(request: ConsoleRequest) -> HttpResponseBase:
     """Ask; then make new recovery codes and show them."""
     if request.method != "POST":

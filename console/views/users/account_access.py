@@ -23,7 +23,7 @@ from console.presenters.accounts import account_card, session_rows
 from console.security import account_mails, session_list
 from console.security.access import ConsoleRequest, author, confirmed, may_sign_in, require
 from console.views.acts import carry_out
-from console.views.users.act_questions import managed_user
+from console.views.users.user_access import managed_user
 from orgs.actions.errors import Refused
 from orgs.actions.users import local_passwords, second_factors
 from orgs.models import User

@@ -17,7 +17,7 @@ from console.http.page_requests import render_page
 from console.presenters.users.directory_ownership import is_owned
 from console.presenters.users.user_acts import UserFacts
 from console.security.access import ConsoleRequest, author, require
-from console.views.users.act_questions import managed_user
+from console.views.users.user_access import managed_user
 from directory.input_errors import Refused
 from orgs.actions.users import profile_edits
 from orgs.actions.users.profile_edits import ChangedMeanwhile

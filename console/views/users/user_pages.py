@@ -23,7 +23,7 @@ from console.listing.tables.users import UserTable
 from console.presenters.bulk_acts.act_kinds import offered_kinds
 from console.security.access import ConsoleRequest, confirmed, require
 from console.views.acts import carry_out
-from console.views.users.act_questions import managed_user
+from console.views.users.user_access import managed_user
 from directory.actions.users import namesake_usernames
 from directory.input_errors import Refused
 from orgs.models import RoleGrant, User

@@ -12,9 +12,10 @@ from console.forms.user_acts import RoleChangesForm
 from console.http.page_requests import render_page
 from console.presenters.user_effects.role_effects import changing_roles
 from console.presenters.users.role_choices import RoleChoice, role_choices
-from console.presenters.users.user_acts import UserAct, kind_of
+from console.presenters.users.user_acts import UserAct
 from console.security.access import ConsoleRequest, confirmed, require
-from console.views.users.act_questions import Question, ask, managed_user, only
+from console.views.act_questions import Question
+from console.views.users.user_access import USER, managed_user, only
 from orgs.actions.users import role_grants
 from orgs.models import Role, User
 from orgs.permissions import Permission
@@ -41,12 +42,12 @@ def change_roles(request: ConsoleRequest, pk: int) -> HttpResponse:
             "subject": user,
             "choices": choices,
             "form": form,
-            "kind": kind_of(UserAct.CHANGE_ROLES),
+            "kind": USER.acts.kinds[UserAct.CHANGE_ROLES],
             "unchanged": "ticked" in request.GET,
         }
         return render_page(request, "users/change_roles.html", context)
     added, removed = form.cleaned_data["added"], form.cleaned_data["removed"]
-    return ask(request, user, UserAct.CHANGE_ROLES, lambda: _question(user, added, removed))
+    return USER.ask(request, user, UserAct.CHANGE_ROLES, lambda: _question(user, added, removed))
 
 
 def _wanted(request: ConsoleRequest, choices: Collection[RoleChoice]) -> dict[str, list[int]]:
@@ -74,5 +75,5 @@ def _question(user: User, added: Collection[Role], removed: Collection[Role]) ->
         ),
         done=lambda _changed: _("The roles of %(user)s are changed.") % names,
         undo=_("To undo it, change the roles back."),
-        context={"given": given},
+        given=given,
     )

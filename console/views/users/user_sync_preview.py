@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from console.http.page_requests import browser_has_gone, render_page
-from console.presenters.users.user_acts import UserAct, offered
+from console.presenters.users.user_acts import USER_ACTS, UserAct
 from console.security.access import ConsoleRequest, require
-from console.views.users.act_questions import managed_user
+from console.views.users.user_access import managed_user
 from directory.input_errors import Refused
 from directory.ldap.errors import DirectoryUnavailable
 from directory.models.fields import Undecryptable
@@ -26,7 +26,10 @@ from orgs.permissions import Permission
 def preview_sync(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Show the page, which asks for the preview at once; then (POST) read the directory and show what a sync would do."""
     user = managed_user(request, pk)
-    context: dict[str, Any] = {"subject": user, "synchronized": offered(UserAct.PREVIEW_SYNC, user, request.user)}
+    context: dict[str, Any] = {
+        "subject": user,
+        "synchronized": USER_ACTS.offer(UserAct.PREVIEW_SYNC, user, request.user),
+    }
     if request.method == "POST" and context["synchronized"]:
         context |= _preview(request, user)
     return render_page(request, "users/preview_sync.html", context, fragments=("sync-preview",))

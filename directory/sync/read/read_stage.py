@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -140,39 +142,58 @@ def _read_from(
     mapping = server.mapping if full_or_incremental.mostly_new(server) else None
     groups = _read_groups(context, found, server, process, entry_store, keep=mapping is not None)
     _note_who_is_in_scope(context, found)
-    with server_sandbox.sandbox(server) as sandbox:
-        stay = partial(page_processor.stay, context, row, server, extra_timeout)
-        workers, run_id = context.workers, context.run.pk
-        dispatcher = EvaluationDispatcher(sandbox, workers, run_id, server.pk, evaluation, stay)
-        request = _request(context, row, server, since, mapping)
-        with process.open(request) as reading:
-            row.url, extent = reading.url, reading.extent
-            if since and (computed := full_or_incremental.named_computed(server, extent.computed)):
-                raise ReadEverything(computed)
-            # The first pages come while this fingerprint is computed.
-            with run_stopwatch.step("what entries are matched by"):
-                fingerprint = _match_fingerprint(context, server)
-            reader = PageProcessor(
-                context,
-                found,
-                row,
-                server,
-                entry_store,
-                groups,
-                dispatcher,
-                extra_timeout,
-                matched=not tried_before and fingerprint == match_fingerprint.of_last_reading(row),
-                incremental=extent.since is not None,
-            )
-            reader.read(reading.raw_pages())
-            _note_what_was_odd(reader, reading)
-        row.read_scope = _read_scope(reader, extent, process, why_full)
+    request = _request(context, row, server, since, mapping)
+    # What a dead attempt has stored was not matched yet.
+    last = "" if tried_before else match_fingerprint.of_last_reading(row)
+    with _dispatcher(context, row, server, evaluation, extra_timeout) as dispatcher:
+        reader_of = partial(PageProcessor, context, found, row, server, entry_store, groups, dispatcher, extra_timeout)
+        reader, reading, fingerprint = _read_people(reader_of, request, last, context, row, server, process)
+        row.read_scope = _read_scope(reader, reading.extent, process, why_full)
         row.counts = reader.counts()
         if groups is not None:
             found.notes[row.pk] += groups.sentences()
     reading_row.note_proof(row, reading)
     # If users have changed while entries were matched, some matches may be out of date, so no fingerprint is stored.
     row.match_fingerprint = fingerprint if fingerprint == _match_fingerprint(context, server) else ""
+
+
+@contextmanager
+def _dispatcher(
+    context: RunContext, row: RunServer, server: LdapServer, evaluation: str, extra_timeout: int
+) -> Iterator[EvaluationDispatcher]:
+    """Open the server's sandbox, and yield what evaluates its entries there and on other workers."""
+    with server_sandbox.sandbox(server) as sandbox:
+        stay = partial(page_processor.stay, context, row, server, extra_timeout)
+        yield EvaluationDispatcher(sandbox, context.workers, context.run.pk, server.pk, evaluation, stay)
+
+
+def _read_people(
+    reader_of: Callable[..., PageProcessor],
+    request: ReadingRequest,
+    last: str,
+    context: RunContext,
+    row: RunServer,
+    server: LdapServer,
+    process: ReadingProcess,
+) -> tuple[PageProcessor, IsolatedReading, str]:
+    """Read and evaluate the entries of people; return the reader, the reading, and the fingerprint that they are matched by.
+
+    ``last`` is the fingerprint that the stored entries were matched by; empty if there is none.
+    """
+    with process.open(request) as reading:
+        row.url, extent = reading.url, reading.extent
+        if request.since and (computed := full_or_incremental.named_computed(server, extent.computed)):
+            raise ReadEverything(computed)
+        # The first pages come while this fingerprint is computed.
+        with run_stopwatch.step("what entries are matched by"):
+            fingerprint = _match_fingerprint(context, server)
+        reader = reader_of(
+            matched=fingerprint == last,
+            incremental=extent.since is not None,
+        )
+        reader.read(reading.raw_pages())
+        _note_what_was_odd(reader, reading)
+    return reader, reading, fingerprint
 
 
 def _read_scope(reader: PageProcessor, extent: ReadScope, process: ReadingProcess, why_full: str) -> str:
