@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest
 
-from directory.provisioning.csv_file import ON_THE_PAGE
+from directory.provisioning.csv_files.csv_file import ON_THE_PAGE
 
 LARGEST = ON_THE_PAGE.bytes
 # Read and drop a little more than the maximum: a browser that is cut off while it sends shows its own error page.

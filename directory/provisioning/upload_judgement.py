@@ -8,7 +8,7 @@ from datetime import datetime
 
 from directory.provisioning import applicant_decisions
 from directory.provisioning.applicants import Applicant
-from directory.provisioning.csv_file import Problem, duplicate_usernames, problems_of
+from directory.provisioning.csv_files.csv_file import Problem, duplicate_usernames, problems_of
 from directory.provisioning.decision_values import NOT_IN_DIRECTORY, Case, Decision
 from directory.provisioning.upload_rows import Fate, UploadRow
 from orgs.actions.users import user_creation

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from directory.provisioning.csv_file import Problem, Row
+from directory.provisioning.csv_files.csv_file import Problem, Row
 from directory.provisioning.decision_values import Decision, as_json, compressed, from_json, uncompressed
 from orgs.text import fold
 
@@ -64,11 +64,12 @@ class UploadRow:
 
 @dataclass(frozen=True, slots=True)
 class UploadContent:
-    """All rows of an upload, notes about how the file was read, and what the uploader has asked for."""
+    """All rows of an upload, notes and warnings about how it was read, and what the uploader has asked for."""
 
     rows: tuple[UploadRow, ...]
     notes: tuple[str, ...] = ()
     create_unknown: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def created(self) -> list[Decision]:
@@ -86,7 +87,8 @@ def packed(content: UploadContent) -> str:
         }
         for each in content.rows
     ]
-    return compressed({"form": FORM, "rows": rows, "notes": content.notes, "create_unknown": content.create_unknown})
+    whole = {name: getattr(content, name) for name in ("notes", "create_unknown", "warnings")}
+    return compressed({"form": FORM, "rows": rows} | whole)
 
 
 def unpacked(text: str) -> UploadContent | None:
@@ -95,7 +97,9 @@ def unpacked(text: str) -> UploadContent | None:
     if not isinstance(stored, dict) or stored.get("form") != FORM:
         return None
     rows = tuple(_row(values) for values in stored["rows"])
-    return UploadContent(rows, tuple(stored["notes"]), bool(stored["create_unknown"]))
+    return UploadContent(
+        rows, tuple(stored["notes"]), bool(stored["create_unknown"]), tuple(stored.get("warnings", ()))
+    )
 
 
 def _row(values: dict[str, Any]) -> UploadRow:

@@ -129,7 +129,7 @@ REFUSED = (
     File("150 wrong rows", lambda: b"username,email\n" + b"".join(b"u%d,x\n" % n for n in range(150)), "only the first 100 are named here", ways=(COMMAND,)),
     File("150 wrong rows, all named on the page", lambda: b"username,email\n" + b"".join(b"u%d,x\n" % n for n in range(150)), "line 151, email: x is no email address", ways=(PAGE,)),
     File("all that is wrong with a header", _csv("email,email,roles,department", "a,b,c,d"), "line 1: there are no columns 'roles', 'department'"),
-    File("all that is wrong with a row", _csv("username,email,password", "se\u202ean,nonsense,geheim"), "line 2, email: nonsense is no email address"),
+    File("all that is wrong with a row", _csv("username,email,password", "se\u202ean,nonsense,geheim"), "line 2: email has no @"),
     File("UTF-8 with one byte of Windows-1252", "username,last_name\nsean,Müller\n".encode() + b"mia,M\xfcller\n", "line 3: not UTF-8"),
     File("bytes that Windows-1252 does not have", b"username\nse\x81an\n", "line 2: not UTF-8"),
 )  # fmt: skip

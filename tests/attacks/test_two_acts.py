@@ -21,7 +21,7 @@ from directory.input_errors import Invalid, Refused
 from directory.ldap.errors import DirectoryUnavailable
 from directory.models import Upload
 from directory.provisioning import applicant_decisions, creation
-from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_files.bad_csv import BadCsv
 from orgs.models import Org, Role, User
 from orgs.permissions import STANDARD_ROLES
 from orgs.rules.actors import Actor, person

@@ -336,7 +336,7 @@ class TestTheFileWithReasons:
 
         found = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
         assert [each["username"] for each in found] == ["mia", "tom", "eva", "kim"]
-        assert found[0]["problems"] == "email: nonsense is no email address"
+        assert found[0]["problems"].startswith("email: nonsense is no email address")
         assert "password" not in found[0]
         assert uploaded(olga, left, text.encode()).status_code == 302
         assert fates()["mia"] == Fate.REFUSED

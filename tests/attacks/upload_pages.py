@@ -16,7 +16,7 @@ from django.utils import timezone
 from directory.actions.users import user_uploads
 from directory.invariants import broken
 from directory.models import Upload
-from directory.provisioning.csv_file import COLUMNS
+from directory.provisioning.csv_files.csv_header import COLUMNS
 from orgs.models import Org, User
 from tests.attacks.ldap_pages import on_the_page
 from tests.catalogue import Row

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from directory.actions.users import upload_outcomes, user_uploads
 from directory.actions.users.user_uploads import UploadChoices
 from directory.ldap.errors import DirectoryUnavailable
-from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_files.bad_csv import BadCsv
 from orgs.actions.errors import Refused
 from orgs.models import DirectoryService, Org, RoleGrant, User
 from orgs.permissions import PERSONAL, holds

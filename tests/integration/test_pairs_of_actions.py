@@ -19,6 +19,8 @@ from directory.sync.plan import stored_users
 from orgs.actions import archives, devices, legal_holds, org_tree, orgs, roles, state_restoration
 from orgs.actions.devices_by_hand import archive_expiry, replacement, states
 from orgs.actions.errors import Refused
+from orgs.actions.matters import matter_edits
+from orgs.actions.matters.matter_edits import MatterText
 from orgs.actions.users import (
     blocking,
     deactivation,
@@ -128,6 +130,13 @@ def move_org(scene: Scene) -> None:
     org_tree.move(org=there, parent=away, by=SYSTEM, at=AT)
 
 
+def edit_matter(scene: Scene) -> None:
+    """Rename the matter, and move it to an org or to all orgs, as a person who has just opened the form."""
+    matter = Matter.objects.get(pk=scene.matter.pk)
+    text = MatterText(f"{matter.name}.", policy=matter.preservation_policy, org=None if matter.org_id else scene.here)
+    matter_edits.edit(matter_id=matter.pk, text=text, known=matter_edits.version(matter), by=SYSTEM, at=AT)
+
+
 def only(scene: Scene) -> dict[str, Any]:
     return {"user_ids": [scene.user.pk], "by": SYSTEM, "at": AT}
 
@@ -158,6 +167,8 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "put on hold": lambda scene: legal_holds.add_custodians(matter=scene.matter, **only(scene)),
     "release": lambda scene: legal_holds.release(matter=scene.matter, **only(scene)),
     "close the matter": lambda scene: legal_holds.close_matter(matter=scene.matter, by=SYSTEM, at=AT),
+    "reopen the matter": lambda scene: legal_holds.reopen_matter(matter=scene.matter, by=SYSTEM, at=AT),
+    "edit the matter": edit_matter,
     "deactivate the device": lambda scene: devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
     "reactivate the device": lambda scene: devices.reactivate(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
     "block the device": lambda scene: states.block(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
@@ -179,9 +190,9 @@ ACTS: dict[str, Callable[[Scene], object]] = {
 OF_STATES = {
     *("deactivate", "reactivate", "deactivate the device", "reactivate the device", "put the device back"),
     "replace the device",
-    *("put on hold", "release", "move", "take the org out of use", "a run"),
+    *("put on hold", "release", "reopen the matter", "move", "take the org out of use", "a run"),
 }
-# How the user is before: as made, with a device that is off, deactivated, or on hold.
+# How the user is before: as made, with a device that is off, deactivated, on hold, or released by a closed matter.
 STATES: dict[str, Callable[[Scene], object]] = {
     "active": lambda _: None,
     "with a device that is off": lambda scene: devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=NOON),
@@ -189,6 +200,10 @@ STATES: dict[str, Callable[[Scene], object]] = {
     "on hold and pending": lambda scene: (
         legal_holds.add_custodians(matter=scene.matter, user_ids=[scene.user.pk], by=SYSTEM, at=NOON),
         deactivation.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
+    ),
+    "released by a closed matter": lambda scene: (
+        legal_holds.add_custodians(matter=scene.matter, user_ids=[scene.user.pk], by=SYSTEM, at=NOON),
+        legal_holds.close_matter(matter=Matter.objects.get(pk=scene.matter.pk), by=SYSTEM, at=NOON),
     ),
 }
 

@@ -8,7 +8,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from console.forms.fields import OrgField
-from directory.provisioning.csv_file import COLUMNS, MOST_PASSWORDS, ON_THE_PAGE
+from directory.provisioning.csv_files.csv_file import MOST_PASSWORDS, ON_THE_PAGE
+from directory.provisioning.csv_files.csv_header import COLUMNS
 from orgs.models import Org
 from orgs.models.orgs import OrgQuerySet
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from directory.actions.users.user_uploads import Mend
-from directory.provisioning.csv_file import COLUMNS, Row
+from directory.provisioning.csv_files.csv_file import Row
+from directory.provisioning.csv_files.csv_header import COLUMNS
 from directory.provisioning.upload_rows import UploadRow
 
 _VALUES = tuple(name for name in COLUMNS if name != "password")

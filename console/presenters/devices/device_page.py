@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db.models import Q
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.tabs import Tab
@@ -28,11 +29,15 @@ _LATEST = 12
 
 @dataclass(frozen=True, slots=True)
 class DeviceHead:
-    """What stands above the tabs: the user, if the viewer may see them, the device that it backs up as, acts, and tabs."""
+    """What stands above the tabs: the user, if the viewer may see them, the device that it backs up as, acts, and tabs.
+
+    ``backs_up`` says whether the computer backs up as that device now.
+    """
 
     owner: User
     owner_visible: bool
     backs_up_as: Device | None
+    backs_up: str
     acts: OfferedActs
     tabs: list[Tab]
 
@@ -62,10 +67,12 @@ class DeviceOverview:
 def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
     """Return what stands above the tabs; ``tab`` is the open one."""
     owner = User.objects.with_hold().select_related("org").get(pk=device.user_id)
+    backs_up_as = next(reversed(device.replaced_devices()), None)
     return DeviceHead(
         owner=owner,
         owner_visible=User.objects.visible_to(viewer).filter(pk=owner.pk).exists(),
-        backs_up_as=next(reversed(device.replaced_devices()), None),
+        backs_up_as=backs_up_as,
+        backs_up=_backs_up(backs_up_as, owner) if backs_up_as is not None else "",
         acts=DEVICE_ACTS.offered(device, viewer),
         tabs=[
             Tab(label, reverse(f"devices:{name}", args=[device.pk]), current=name == tab)
@@ -73,6 +80,29 @@ def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
             if viewer.may(permission)
         ],
     )
+
+
+def _backs_up(other: Device, owner: User) -> str:
+    """Say whether a computer backs up as the other device, whose place it took, and what to do if it does not."""
+    names = {"guid": other.guid, "user": owner.username}
+    if not owner.active:
+        return gettext("It belongs to GUID %(guid)s and backs up nothing, because %(user)s is deactivated.") % names
+    if owner.blocked:
+        return gettext("It belongs to GUID %(guid)s and backs up nothing, because %(user)s is blocked.") % names
+    if not other.active:
+        words = gettext(
+            "It belongs to GUID %(guid)s, which is deactivated, so it backs up nothing. Reactivate that device to go on with "
+            "its archive, or this one to begin anew."
+        )
+        return words % names
+    if other.blocked:
+        return (
+            gettext("It belongs to GUID %(guid)s, which is blocked: it backs up nothing until that is unblocked.")
+            % names
+        )
+    if not other.authorized:
+        return gettext("It backs up as GUID %(guid)s as soon as its user has signed in on it.") % names
+    return gettext("It backs up as GUID %(guid)s now.") % names
 
 
 def overview(device: Device) -> DeviceOverview:

@@ -80,6 +80,11 @@ class UploadPreview:
         return self.content.notes
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what of the file was not read, and probably should have been."""
+        return self.content.warnings
+
+    @property
     def changed(self) -> list[UploadRow]:
         """Return the rows that have changed since they were last shown."""
         return [each for each in self.content.rows if each.changed]

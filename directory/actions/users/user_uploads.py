@@ -15,8 +15,9 @@ from directory.actions.users import upload_outcomes
 from directory.input_errors import Refused
 from directory.models import FinishedUpload, LdapServer, Upload
 from directory.models.fields import Undecryptable, decrypted
-from directory.provisioning import creation, csv_file, person_values
-from directory.provisioning.csv_file import MOST_PASSWORDS, ON_THE_PAGE, Problem, Row
+from directory.provisioning import creation, person_values
+from directory.provisioning.csv_files import csv_file, csv_header
+from directory.provisioning.csv_files.csv_file import MOST_PASSWORDS, ON_THE_PAGE, Problem, Row
 from directory.provisioning.decision_values import Decision
 from directory.provisioning.upload_judgement import UploadRules, judge
 from directory.provisioning.upload_rows import UploadContent, UploadRow, compared, packed, unpacked
@@ -76,7 +77,7 @@ def preview(
     people = csv_file.read_open(file, size=ON_THE_PAGE, ignore_unknown=choices.ignore_unknown_columns)
     rows = [UploadRow(replace(row, password=""), hashed_password=_hashed(row)) for row in people.rows]
     rules = _rules(org, within, user, at, create_unknown=choices.create_unknown)
-    content = UploadContent(tuple(judge(rows, rules)), people.notes, choices.create_unknown)
+    content = UploadContent(tuple(judge(rows, rules)), people.notes, choices.create_unknown, people.warnings)
     with transaction.atomic():
         forget_expired(at=at)
         Upload.objects.filter(user=user).delete()
@@ -154,7 +155,7 @@ def mend(
         raise Refused(f"more than {MOST_PASSWORDS} rows have a password: set the others later")
     rows = [_mended(each, mends.get(each.row.line), put_back=put_back) for each in before.rows]
     judged = judge(rows, _rules(upload.org, within, user, at, create_unknown=unknown))
-    return _replace(upload, UploadContent(tuple(judged), before.notes, unknown), user=user, at=at)
+    return _replace(upload, UploadContent(tuple(judged), before.notes, unknown, before.warnings), user=user, at=at)
 
 
 def _has_password(each: UploadRow, change: Mend | None) -> bool:
@@ -175,7 +176,7 @@ def _mended(each: UploadRow, change: Mend | None, *, put_back: bool) -> UploadRo
         lasting += [Problem("password", wrong)] if wrong else []
         hashed = make_password(change.password) if not wrong and not change.no_password else ""
     values = {
-        name: change.values.get(name, getattr(row, name)).strip() for name in csv_file.COLUMNS if name != "password"
+        name: change.values.get(name, getattr(row, name)).strip() for name in csv_header.COLUMNS if name != "password"
     }
     row = replace(row, **values, lasting=tuple(lasting))
     return replace(each, row=row, hashed_password=hashed, left_out=change.left_out)

@@ -10,10 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from directory.ldap.errors import DirectoryUnavailable
-from directory.provisioning import creation, csv_file
+from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
-from directory.provisioning.bad_csv import BadCsv
-from directory.provisioning.csv_file import Row
+from directory.provisioning.csv_files import csv_file, csv_header
+from directory.provisioning.csv_files.bad_csv import BadCsv
+from directory.provisioning.csv_files.csv_file import Row
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions.errors import Refused
 from orgs.actions.users.user_profiles import Profile
@@ -31,7 +32,7 @@ class Command(BaseCommand):
     are refused as on the console.
     """
 
-    help = f"Creates users from a CSV file with the columns {', '.join(csv_file.COLUMNS)} (only username is needed)."
+    help = f"Creates users from a CSV file with the columns {', '.join(csv_header.COLUMNS)} (only username is needed)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Add the arguments for the file, the org and the scripts."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -112,8 +113,40 @@ class TestTheDevicesPage:
         new = make_device(wendy, "new")
         replacement.replace(device_id=laptop.pk, computer_id=new.pk, by=SYSTEM, at=NOW)
 
-        assert f"It backs up as GUID {laptop.guid} now." in shown(olga, new, "detail")
+        assert f"It backs up as GUID {laptop.guid} as soon as its user has signed in on it." in shown(
+            olga, new, "detail"
+        )
         assert "New computers" in shown(olga, laptop, "detail")
+
+    @pytest.mark.parametrize(
+        ("act", "says"),
+        [
+            (lambda old: states.authorize(device_ids=[old.pk], by=SYSTEM, at=NOW), "It backs up as GUID {} now."),
+            (
+                lambda old: devices.deactivate(device_ids=[old.pk], by=SYSTEM, at=NOW),
+                "{}, which is deactivated, so it backs up",
+            ),
+            (
+                lambda old: states.block(device_ids=[old.pk], by=SYSTEM, at=NOW),
+                "{}, which is blocked: it backs up nothing",
+            ),
+            (lambda old: blocking.block(user_ids=[old.user_id], by=SYSTEM, at=NOW), "because wendy is blocked"),
+            (
+                lambda old: deactivation.deactivate(user_ids=[old.user_id], by=SYSTEM, at=NOW),
+                "because wendy is deactivated",
+            ),
+        ],
+        ids=["signed in", "deactivated", "blocked", "user blocked", "user deactivated"],
+    )
+    def test_says_whether_a_computer_backs_up_in_the_place_that_it_took(
+        self, olga: Client, laptop: Device, wendy: User, act: Callable[[Device], Any], says: str
+    ) -> None:
+        new = make_device(wendy, "new")
+        replacement.replace(device_id=laptop.pk, computer_id=new.pk, by=SYSTEM, at=NOW)
+
+        act(laptop)
+
+        assert says.format(laptop.guid) in shown(olga, new, "detail")
 
     def test_shows_the_audit_trail_of_device_and_archive_to_those_who_may_see_it(self, laptop: Device) -> None:
         devices.deactivate(device_ids=[laptop.pk], by=SYSTEM, at=NOW)
@@ -202,7 +235,7 @@ class TestReactivating:
         replacement.replace(device_id=middle.pk, computer_id=new.pk, by=SYSTEM, at=NOW)
         replacement.replace(device_id=laptop.pk, computer_id=middle.pk, by=SYSTEM, at=NOW)
 
-        assert f"It backs up as GUID {laptop.guid} now" in shown(olga, new, "detail")
+        assert f"It backs up as GUID {laptop.guid} as soon as" in shown(olga, new, "detail")
         assert f"GUID {laptop.guid} backs up again once" in shown(olga, new, "reactivate")
 
 

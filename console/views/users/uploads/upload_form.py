@@ -19,7 +19,7 @@ from directory.actions.users.user_uploads import UploadChoices
 from directory.input_errors import Refused
 from directory.ldap.errors import DirectoryUnavailable
 from directory.models import FinishedUpload
-from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_files.bad_csv import BadCsv
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.models import Org
 from orgs.permissions import Permission

@@ -26,7 +26,7 @@ from directory.actions.users import user_uploads
 from directory.input_errors import Refused
 from directory.ldap.errors import DirectoryUnavailable
 from directory.models import Upload
-from directory.provisioning.csv_file import COLUMNS, REASONS
+from directory.provisioning.csv_files.csv_header import COLUMNS, REASONS
 from directory.provisioning.upload_rows import Fate, UploadContent, UploadRow
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.models import Org, Role

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
 import pytest
 
-from directory.provisioning import csv_file
-from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_files import csv_file
+from directory.provisioning.csv_files.bad_csv import BadCsv
+from directory.provisioning.csv_files.csv_file import CsvPeople
 
 
 class TestCsv:
@@ -41,3 +45,117 @@ class TestCsv:
             ("sean", secret, "here"),
             ("mia", secret, ""),
         ]
+
+
+MOVED = "a cell of this row may be missing, or one too many"
+SECRET = "correct horse battery staple"
+
+
+def people(text: str, *, ignore_unknown: bool = False) -> CsvPeople:
+    return csv_file.read_open(io.BytesIO(text.encode()), size=csv_file.ON_THE_PAGE, ignore_unknown=ignore_unknown)
+
+
+def reasons(row: csv_file.Row) -> list[str]:
+    return [str(problem) for problem in csv_file.problems_of(row)]
+
+
+class TestColumnsThatLookLikePasswords:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Passwort",
+            "pwd",
+            "Kennwort",
+            "Mot de passe",
+            "motdepasse",
+            "user_password",
+            "Contraseña",
+            "Initial PW",
+            "hasło",
+        ],
+    )
+    def test_are_named_when_they_are_ignored(self, name: str) -> None:
+        found = people(f"username,{name}\nsean,{SECRET}\n", ignore_unknown=True)
+
+        assert found.warnings == (
+            (
+                f"The column '{name}' looks like passwords and was not read: nobody gets a password from this file. "
+                "Call it password to have it read"
+            ),
+        )
+
+    @pytest.mark.parametrize("name", ["Department", "Passenger seats", "spawn", "PWA", "compass"])
+    def test_are_no_others(self, name: str) -> None:
+        assert people(f"username,{name}\nsean,x\n", ignore_unknown=True).warnings == ()
+
+    def test_count_as_passwords_where_a_row_has_moved(self) -> None:
+        found = people(f"username,Passwort,last_name\nsean,Connery,{SECRET},x\n", ignore_unknown=True)
+
+        assert SECRET not in repr(found.rows[0].last_name)
+        assert found.rows[0].last_name == ""
+
+
+class TestRowsThatHaveMoved:
+    def test_with_no_at_sign_in_the_email_say_so_and_where_an_address_is(self) -> None:
+        (row,) = people("username,first_name,email,org\nsean,sean@example.com,Staff,\n").rows
+
+        assert reasons(row) == [f"email: Staff is no email address; {MOVED}, as first_name has an address"]
+
+    def test_with_an_address_as_org_say_so(self) -> None:
+        (row,) = people("username,email,org\nsean,,sean@example.com\n").rows
+
+        assert reasons(row) == [f"org: sean@example.com is an email address, so {MOVED}"]
+
+    def test_lose_what_stands_where_the_password_may_have_moved(self) -> None:
+        (row,) = people(f"username,email,last_name,password\nsean,Connery,{SECRET},\n").rows
+        why = "password and last_name are dropped, because a password may stand in the wrong cell"
+
+        assert (row.username, row.email, row.last_name, row.password) == ("sean", "Connery", "", "")
+        assert f"email has no @, so {MOVED}: {why}" in reasons(row)
+        assert SECRET not in str(reasons(row))
+
+    def test_keep_their_values_where_no_password_can_have_moved(self) -> None:
+        (row,) = people(f"username,email,org,password,notes\nsean,nonsense,,{SECRET},\n").rows
+
+        assert (row.email, row.password, row.lasting) == ("nonsense", SECRET, ())
+
+    def test_are_no_others(self) -> None:
+        (row,) = people(f"username,email,org,password\nsean@example.com,sean@example.com,Staff,{SECRET}\n").rows
+
+        assert (reasons(row), row.password) == ([], SECRET)
+
+
+class TestRefusedRowsUploadedAgain:
+    def again(self, row: csv_file.Row, *, reason: str) -> CsvPeople:
+        lines = io.StringIO()
+        csv.writer(lines).writerows(
+            [["username", "email", "org", "problems"], [row.username, row.email, row.org, reason]]
+        )
+        return people(lines.getvalue())
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "username,email,org\nsean,Staff\n",
+            "username,email,org\nsean,s@example.com,Staff,more\n",
+            "username,email,org\nsean,nonsense,\n",
+            "username,email,org,password\nsean,,Staff,short\n",
+            f"username,email,org,password\nsean,Staff,{SECRET},\n",
+        ],
+    )
+    def test_have_the_same_reasons_until_they_are_mended(self, text: str) -> None:
+        (row,) = people(text).rows
+        before = reasons(row)
+
+        found = self.again(row, reason="; ".join(before))
+        mended = self.again(row, reason="")
+
+        assert before
+        assert reasons(found.rows[0]) == before
+        assert not any("were not read" in note for note in found.notes)
+        assert not mended.rows[0].lasting
+
+    def test_with_a_password_by_now_do_not_complain_of_the_former(self) -> None:
+        (row,) = people(f"username,password,problems\nsean,{SECRET},password: too short\n").rows
+
+        assert (reasons(row), row.password) == ([], SECRET)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from directory.provisioning import csv_text
-from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_files import csv_text
+from directory.provisioning.csv_files.bad_csv import BadCsv
 
 NAMES = "username,last_name\r\nsean,Müller\r\n"
 

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from directory.provisioning import csv_text, person_values
-from directory.provisioning.bad_csv import BadCsv
-from directory.provisioning.csv_text import CsvText
+from directory.provisioning import person_values
+from directory.provisioning.csv_files import csv_text, row_shifts
+from directory.provisioning.csv_files.bad_csv import BadCsv
+from directory.provisioning.csv_files.csv_header import COLUMNS, REASONS, CsvHeader, read_header
+from directory.provisioning.csv_files.csv_text import CsvText
 from orgs.actions.users import user_creation
 from orgs.text import counted, fold, misleading
 
-COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
-# The column of reasons in a download of rows; it is not read when they are uploaded again.
-REASONS = "problems"
-# Names of columns that other programs write.
-_ALSO_CALLED = {
-    "user_name": "username",
-    "e_mail": "email",
-    "email_address": "email",
-    "firstname": "first_name",
-    "given_name": "first_name",
-    "lastname": "last_name",
-    "surname": "last_name",
-    "organization": "org",
-}
 MEGABYTE = 1024 * 1024
 # Hashing one password takes a good part of a second, on purpose.
 MOST_PASSWORDS = 200
@@ -90,10 +78,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class CsvPeople:
-    """The rows of a file, right or wrong, and notes about how it was read."""
+    """The rows of a file, right or wrong, notes about how it was read, and warnings about what was not."""
 
     rows: list[Row]
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> CsvPeople:
@@ -152,11 +141,11 @@ def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
     notes = list(given.notes)
     try:
         first = next(reader, [])
-        header, unknown = _header(first, ignore_unknown=ignore_unknown)
+        header = read_header(first, ignore_unknown=ignore_unknown)
     except csv.Error as error:
         raise BadCsv(f"line 1: {_reason(error)}") from error
-    if unknown:
-        notes.append(f"Columns that were not read: {', '.join(unknown)}")
+    if header.unknown:
+        notes.append(f"Columns that were not read: {', '.join(header.unknown)}")
     rows: list[Row] = []
     for line, cells in _filled(reader):
         if len(rows) == size.rows:
@@ -166,7 +155,11 @@ def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
         raise BadCsv("line 2: there is nobody in the file")
     if sum(bool(row.password) for row in rows) > MOST_PASSWORDS:
         raise BadCsv(f"more than {MOST_PASSWORDS} rows have a password: split the file")
-    return CsvPeople(rows, tuple(notes))
+    if REASONS in header.columns and any(row.lasting for row in rows):
+        notes.append(
+            f"What the values of a row do not show is kept from the column {REASONS}: empty that cell once the row is right"
+        )
+    return CsvPeople(rows, tuple(notes), header.warnings)
 
 
 def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
@@ -195,83 +188,74 @@ def _reason(error: csv.Error) -> str:
     )
 
 
-# More columns than these are no list of people.
-_MOST_COLUMNS = 64
-
-
-def _header(cells: list[str], *, ignore_unknown: bool) -> tuple[list[str], list[str]]:
-    """Return the name of each column, empty for one that is not read, and the unknown ones; all problems at once."""
-    while len(cells) > 1 and not cells[-1].strip():
-        cells = cells[:-1]
-    if len(cells) > _MOST_COLUMNS:
-        raise BadCsv(
-            f"line 1: {counted(len(cells), 'column', 'columns')}: there are {len(COLUMNS)}: {', '.join(COLUMNS)}"
-        )
-    header = [_column(cell) for cell in cells]
-    named = [name for name in header if name in COLUMNS]
-    unknown = [
-        _shown(cell.strip()) for cell, name in zip(cells, header, strict=True) if name not in (*COLUMNS, REASONS)
-    ]
-    problems = [f"line 1: the column {name} stands there twice" for name in COLUMNS if named.count(name) > 1]
-    if unknown and not ignore_unknown:
-        one = "is no column" if len(unknown) == 1 else "are no columns"
-        problems.append(f"line 1: there {one} {', '.join(unknown)}; the columns are {', '.join(COLUMNS)}")
-    if "username" not in header and not (unknown and not ignore_unknown and len(header) == 1):
-        problems.append("line 1: the column username is missing")
-    if problems:
-        raise BadCsv(*problems)
-    return [name if name in (*COLUMNS, REASONS) else "" for name in header], unknown
-
-
-def _column(cell: str) -> str:
-    name = "_".join(cell.strip().lower().replace("-", " ").replace("_", " ").split())
-    return _ALSO_CALLED.get(name, name)
-
-
-def _shown(text: str) -> str:
-    """Return a value from the file for a message: quoted, shortened, and with control characters escaped."""
-    return repr(text if len(text) <= 60 else f"{text[:59]}…")
-
-
-def _trimmed(cells: list[str], header: list[str], *, width: int) -> list[str]:
+def _trimmed(cells: list[str], header: CsvHeader, *, width: int) -> list[str]:
     """Return cells without empty ones behind the last column: spreadsheets write them in some rows."""
     end = len(cells)
-    while end > len(header) and not cells[end - 1].strip():
+    while end > len(header.columns) and not cells[end - 1].strip():
         end -= 1
     # In a row wider than the header was, text behind the password may be a password that a comma has moved there.
-    behind = cells[header.index("password") + 1 : end] if "password" in header else []
+    behind = cells[header.password_at + 1 : end] if header.password_at is not None else []
     return cells if len(cells) > width and "".join(behind).strip() else cells[:end]
 
 
-def _row(line: int, header: list[str], cells: list[str]) -> Row:
+def _row(line: int, header: CsvHeader, cells: list[str]) -> Row:
     lasting: list[Problem] = []
-    values = {name: cell for name, cell in zip(header, cells, strict=False) if name in COLUMNS}
-    if len(cells) != len(header):
-        text = f"{counted(len(cells), 'cell', 'cells')}, but the header has {len(header)}"
-        if "password" in header:
-            # A cell too many moves the password away from a username in front of it, but onto one behind it.
-            kept = {"username"}.intersection(header[: header.index("password")])
-            values = {name: cell for name, cell in values.items() if name in kept}
-            text += f": all values{' but the username' if kept else ''} are dropped, because a password may stand in the wrong cell"
-        lasting.append(Problem("", text))
-    if REASONS in header:
+    given = dict(zip(header.columns, cells, strict=False))
+    values = {name: cell for name, cell in given.items() if name in COLUMNS}
+    fits = len(cells) == len(header.columns)
+    if moved := _moved_password(values, header, len(cells)):
+        text, dropped = moved
+        values = {name: cell for name, cell in values.items() if name not in dropped}
+        lasting.append(Problem("", f"{text}, because a password may stand in the wrong cell"))
+    elif not fits:
+        lasting.append(Problem("", _wrong_count(len(cells), header)))
+    if REASONS in header.columns:
         values = {name: csv_text.without_apostrophes(cell) for name, cell in values.items()}
     # A password may begin or end with a space.
     values = {name: cell if name == "password" else cell.strip() for name, cell in values.items()}
     password = values.pop("password", "")
     if password and (wrong := person_values.problem("password", password)):
         lasting.append(Problem("password", wrong))
+    if not lasting and fits:
+        lasting += _from_before(given.get(REASONS, ""), password)
     return Row(line=line, password=password, lasting=tuple(lasting), **({"username": ""} | values))
+
+
+def _moved_password(values: Mapping[str, str], header: CsvHeader, count: int) -> tuple[str, Collection[str]] | None:
+    """Return what is wrong with a row and which values are dropped, if a password may stand in one of them."""
+    if header.password_at is None:
+        return None
+    if count != len(header.columns):
+        # A cell too many moves the password away from a username in front of it, but onto one behind it.
+        kept = {"username"}.intersection(header.columns[: header.password_at])
+        text = f"{_wrong_count(count, header)}: all values{' but the username' if kept else ''} are dropped"
+        return text, set(COLUMNS) - kept
+    text, hit = row_shifts.beside_password(values, header.columns, header.password_at)
+    return (f"{text}: password and {' and '.join(hit)} are dropped", {*hit, "password"}) if hit else None
+
+
+def _wrong_count(count: int, header: CsvHeader) -> str:
+    return f"{counted(count, 'cell', 'cells')}, but the header has {len(header.columns)}"
+
+
+def _from_before(reasons: str, password: str) -> Iterator[Problem]:
+    """Yield what a download said about a row and what its values do not show: nobody may have looked at it since."""
+    for reason in reasons.split("; "):
+        column, _, text = reason.partition(": ")
+        if column == "password" and text and not password:
+            yield Problem("password", text)
+        elif row_shifts.is_of_before(reason):
+            yield Problem("", reason)
 
 
 def problems_of(row: Row) -> list[Problem]:
     """Return all that is wrong with a row by itself."""
     found = list(row.lasting)
-    found += [
-        Problem(name, text)
-        for name in COLUMNS
-        if name != "password" and (text := person_values.problem(name, getattr(row, name)))
-    ]
+    values = {name: getattr(row, name) for name in COLUMNS if name != "password"}
+    shifts = row_shifts.in_words(values)
+    for name, value in values.items():
+        texts = [person_values.problem(name, value), shifts.get(name)]
+        found += [Problem(name, "; ".join(filter(None, texts)))] if any(texts) else []
     if not fold(row.username):
         found.append(Problem("username", "the username is empty", whole=True))
     elif reason := misleading(row.username):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from directory.provisioning.bad_csv import BadCsv
+from directory.provisioning.csv_files.bad_csv import BadCsv
 
 # Other kinds of files that people upload as CSV: their first bytes, and a description.
 _OTHER_FILES = (
