@@ -27,7 +27,21 @@ from directory.models import (
     StoredEntry,
     SyncSettings,
 )
-from orgs.models import Archive, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
+from orgs.models import (
+    Archive,
+    ArchiveMove,
+    AuditEntry,
+    BackupReport,
+    Custodian,
+    Device,
+    DeviceToken,
+    Matter,
+    Org,
+    Repository,
+    Role,
+    RoleGrant,
+    User,
+)
 
 data_fixes = DataFixes(name="data-fixes")
 
@@ -49,6 +63,30 @@ for model, model_admin in EDITABLE.items():
 data_fixes.register(RoleGrant, read_only("user", "role", "granted_by", "granted_at", search=["user__username"]))
 data_fixes.register(
     Archive, read_only("device", "state", "size_bytes", "expires_at", search=["device__name"], filters=["state"])
+)
+data_fixes.register(
+    Repository,
+    read_only(
+        "archive",
+        "key_holder",
+        "location",
+        "counted_at",
+        search=["archive__device__name", "archive__device__guid"],
+        filters=["location", "key_holder"],
+        hidden=["password"],
+    ),
+)
+data_fixes.register(
+    ArchiveMove,
+    read_only("archive", "to", "started_at", "tries", "error", search=["archive__device__guid"], filters=["to"]),
+)
+data_fixes.register(
+    DeviceToken,
+    read_only("device", "created_at", "used_at", search=["device__name", "device__guid"], hidden=["sha256"]),
+)
+data_fixes.register(
+    BackupReport,
+    read_only("device", "at", "exit_code", "files", "new_bytes", search=["device__name"], filters=["exit_code"]),
 )
 data_fixes.register(
     AuditEntry,

@@ -32,7 +32,7 @@ from orgs.models import User
 from orgs.rules.actors import Actor, person
 
 Done = TypeVar("Done")
-_SECRETS = frozenset({"password", *server_fields.secrets()})
+_SECRETS = frozenset({"password", "sha256", *server_fields.secrets()})
 _TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 
 
@@ -195,9 +195,12 @@ class ReadOnlyAdmin(Careful):
         return False
 
 
-def read_only(*columns: str, search: Sequence[str] = (), filters: Sequence[str] = ()) -> type[ModelAdmin[Model]]:
-    """Return a read-only admin class with these columns."""
+def read_only(
+    *columns: str, search: Sequence[str] = (), filters: Sequence[str] = (), hidden: Sequence[str] = ()
+) -> type[ModelAdmin[Model]]:
+    """Return a read-only admin class with these columns; no page shows the ``hidden`` fields."""
     options = {
+        "exclude": hidden,
         "list_display": columns,
         "search_fields": search,
         "list_filter": filters,

@@ -22,7 +22,21 @@ from directory.models import (
     StoredEntry,
     SyncSettings,
 )
-from orgs.models import Archive, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
+from orgs.models import (
+    Archive,
+    ArchiveMove,
+    AuditEntry,
+    BackupReport,
+    Custodian,
+    Device,
+    DeviceToken,
+    Matter,
+    Org,
+    Repository,
+    Role,
+    RoleGrant,
+    User,
+)
 
 HELP_LINES: Final[dict[type[Model], Promise]] = {
     User: _("Change any field of a user that the console can change, also of many users at once."),
@@ -36,6 +50,10 @@ HELP_LINES: Final[dict[type[Model], Promise]] = {
     SyncSettings: _("The settings that count for all syncs, in one row."),
     RoleGrant: _("Who has which role, given by whom. Change it on the page of the user."),
     Archive: _("Stored backups and when they expire. Only acts on devices and users change them."),
+    Repository: _("Folders of archives, and who has their passwords. Passwords are never shown."),
+    ArchiveMove: _("Moves of archives that are not finished, with the last error. They go on by themselves."),
+    DeviceToken: _("Which devices have signed in, and when. Deauthorize a device on its page."),
+    BackupReport: _("What devices reported about their backups."),
     AuditEntry: _("Every act of a person or a sync. Nobody can change or delete these rows."),
     OrgServer: _("Which org asks which LDAP servers, in which order. Change it on the page of the org."),
     StoredEntry: _("What a sync read from the directories last time. The next full reading replaces it."),

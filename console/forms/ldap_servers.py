@@ -19,7 +19,6 @@ from console.forms.stored_secrets import StoredSecrets
 from directory.actions import servers
 from directory.input_errors import Invalid
 from directory.models import LdapServer
-from directory.models.fields import Sealed, Undecryptable
 from directory.org_scope import inherited
 from directory.servers import setting_powers
 from directory.servers.presets import Preset
@@ -29,6 +28,7 @@ from directory.values.ldap import AttributeMapping, Connection, GroupSearch
 from directory.values.scripts import SCRIPTS
 from directory.values.server_field_kinds import LISTS, FieldKind, FieldSection
 from orgs.models import Org, Role, User
+from orgs.models.encrypted_text import Sealed, Undecryptable
 from orgs.permissions import Permission
 from orgs.rules.actors import person
 

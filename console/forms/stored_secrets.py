@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from directory.models.fields import decrypted
 from directory.values import pasted_text
+from orgs.models.encrypted_text import decrypted
 
 
 class StoredSecrets:

@@ -11,8 +11,8 @@ from django.apps import apps
 from django.db import transaction
 from django.db.models import Model, QuerySet
 
-from directory.models.fields import EncryptedTextField, Sealed, box
 from orgs.actions.audit import Fact, note
+from orgs.models.encrypted_text import EncryptedTextField, Sealed, box
 from orgs.rules import second_factors
 from orgs.rules.actors import Actor
 

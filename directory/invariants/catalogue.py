@@ -16,6 +16,7 @@ from directory.invariants import (
     secrets,
     user_device_states,
 )
+from directory.invariants.backups import repositories
 from directory.invariants.bulk import bulk_acts
 from directory.invariants.rule import Rule
 
@@ -183,6 +184,31 @@ RULES = (
     ),
     Rule("I16.3", "Counts of acts on many users are those of their users", bulk_acts.counts, _BY_HAND),
     Rule("I16.4", "What acts on many users did is in the audit trail", bulk_acts.in_the_audit_trail, _BY_HAND),
+    Rule(
+        "I17.1",
+        "Repositories are where their archives belong, or on their way there",
+        repositories.where_the_archive_belongs,
+        "Reactivate the device under Data fixes and deactivate it again: that begins the move anew.",
+    ),
+    Rule("I17.2", "Moves of archives have a repository", repositories.moves_have_repositories, _BY_HAND),
+    Rule(
+        "I17.3",
+        "Deactivated devices have no live repository",
+        repositories.nothing_live_of_the_deactivated,
+        "Reactivate the device under Data fixes and deactivate it again.",
+    ),
+    Rule(
+        "I17.4",
+        "Tokens of devices are stored as hashes",
+        repositories.tokens_are_hashes,
+        "Deauthorize the device: its user signs in again, and it gets a new token.",
+    ),
+    Rule(
+        "I17.5",
+        "Repository passwords are in no text",
+        repositories.no_password_in_the_open,
+        "Restore the archive on its device and begin a new one: its password is known.",
+    ),
     Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."
     ),

@@ -13,8 +13,8 @@ from django.db import connection
 from django.db.models import CharField, JSONField, Model, TextField
 
 from directory.models import LdapServer
-from directory.models.fields import EncryptedTextField, Sealed
 from directory.values import server_fields
+from orgs.models.encrypted_text import EncryptedTextField, Sealed
 from orgs.rules import second_factors
 
 # Shorter secrets could be in a text by chance.

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.fields import EncryptedTextField
 from orgs.models import Org, User
+from orgs.models.encrypted_text import EncryptedTextField
 from orgs.permissions import Permission
 
 KEPT_FOR = timedelta(hours=1)

@@ -12,7 +12,6 @@ from directory.ldap.validation.allowed_addresses import check_ldap_url
 from directory.ldap.validation.dn_and_attribute_syntax import check_attribute, check_certificate, check_dn
 from directory.ldap.validation.filter_syntax import check_filter
 from directory.models import LdapServer
-from directory.models.fields import Sealed
 from directory.models.servers.connection_settings import Scope
 from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
@@ -22,6 +21,7 @@ from directory.values.pem_certificates import check_client_certificate
 from directory.values.scripts import SCRIPTS
 from directory.values.server_field_kinds import LISTS as LIST_KINDS
 from directory.values.server_field_kinds import LONG_TEXTS, OF_ONE_LINE, FieldKind
+from orgs.models.encrypted_text import Sealed
 from orgs.text import counted, fold
 
 BY_COLUMN = {script.column: script for script in SCRIPTS}

@@ -16,7 +16,6 @@ from directory.ldap.entry_identity import is_theirs
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.sign_in.server_password import ServerPassword
 from directory.models import LdapServer
-from directory.models.fields import Undecryptable
 from directory.org_scope import OrgScope, orgs_in_scope
 from directory.sign_in.time_limits import TooSlow, Waited, hurried, in_time, wait_out
 from directory.sync.identify import known_ids
@@ -24,6 +23,7 @@ from directory.sync.identify.known_ids import NOTHING
 from directory.values.ldap import AttributeMapping, Connection
 from directory.values.sign_in.directory_passwords import PasswordCheck, PasswordReason, PersonToFind, can_be_sent
 from orgs.models import User
+from orgs.models.encrypted_text import Undecryptable
 from orgs.text import fold
 
 _SALT = "directory.sign_in.password_checks"

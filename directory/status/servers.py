@@ -9,7 +9,6 @@ from django.utils.translation import ngettext
 
 from directory.actions.due_runs import timetables
 from directory.models import LdapServer, RunServer
-from directory.models.fields import Sealed
 from directory.scheduling import timetable
 from directory.scheduling.timetable import Timetable
 from directory.servers import setting_warnings
@@ -17,6 +16,7 @@ from directory.status.lines import Line, LineState
 from directory.sync.stored import not_checked
 from directory.values import server_fields
 from directory.values.pem_certificates import validity
+from orgs.models.encrypted_text import Sealed
 
 
 def look(*, at: datetime) -> list[Line]:

@@ -11,7 +11,8 @@ from django.db.models import Count, F, Max, Q, QuerySet
 
 from orgs.actions import locks
 from orgs.actions.audit import Fact, note
-from orgs.models import Archive, ArchiveState, Org
+from orgs.actions.backups import archive_moves
+from orgs.models import Archive, ArchiveState, MoveTarget, Org
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import Effective, effective_settings
 
@@ -38,6 +39,7 @@ def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
         Archive.objects.filter(pk__among=pks).update(
             state=ArchiveState.COLD_STORAGE, cold_since=at, expires_at=at + timedelta(days=days)
         )
+        archive_moves.begin(archive_ids=pks, to=MoveTarget.COLD, at=at)
     return sum(map(len, by_retention.values()))
 
 
@@ -49,12 +51,13 @@ def out_of_cold_storage(
     # An archive past its date is lost, even if ``age`` has not marked it as expired yet.
     lost = archives.lost(at=at)
     lost_count = lost.count()
-    restored = (
-        archives.filter(state=ArchiveState.COLD_STORAGE)
-        .exclude(pk__in=lost.values("pk"))
-        .update(state=ArchiveState.LIVE, cold_since=None, expires_at=None, purge_at=None)
+    cold = archives.filter(state=ArchiveState.COLD_STORAGE).exclude(pk__in=lost.values("pk"))
+    ids = list(cold.order_by("pk").values_list("pk", flat=True))
+    Archive.objects.filter(pk__among=ids).update(
+        state=ArchiveState.LIVE, cold_since=None, expires_at=None, purge_at=None
     )
-    return Restored(archives=restored, lost=lost_count)
+    archive_moves.begin(archive_ids=ids, to=MoveTarget.LIVE, at=at)
+    return Restored(archives=len(ids), lost=lost_count)
 
 
 def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
@@ -123,10 +126,12 @@ def follow_retention(*, changes: Iterable[RetentionChange], by: Actor, at: datet
 def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     """Expire archives past their date, and purge those expired for ``EXPIRED_FOR``; skip users on legal hold.
 
-    Returns how many expired, and how many were purged.
+    An archive with a repository is purged by a move, at whose end its row goes. Returns how many expired, and how many were
+    purged or will be by a move that has just begun.
     """
     due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).not_on_legal_hold()
     purgeable = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).not_on_legal_hold()
+    purgeable = purgeable.exclude(move__to=MoveTarget.GONE)
     due_ids, purgeable_ids = list(due.values_list("pk", flat=True)), list(purgeable.values_list("pk", flat=True))
     # Lock before reading again: an archive that was just restored or put on hold must not expire. Nor may one that became
     # due meanwhile: its user is not locked.
@@ -136,7 +141,10 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
         state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
     )
     note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
-    purged = list(purgeable.filter(pk__among=purgeable_ids).values_list("pk", "device__name", "size_bytes"))
+    stored = list(purgeable.filter(pk__among=purgeable_ids, repository__isnull=False).values_list("pk", flat=True))
+    archive_moves.begin(archive_ids=stored, to=MoveTarget.GONE, at=at)
+    rows_alone = purgeable.filter(pk__among=purgeable_ids, repository=None)
+    purged = list(rows_alone.values_list("pk", "device__name", "size_bytes"))
     note(
         [Fact("archive", pk, name, before={"size_bytes": size}) for pk, name, size in purged],
         action="archive purged",
@@ -144,4 +152,4 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
         at=at,
     )
     Archive.objects.filter(pk__among=[pk for pk, _, _ in purged]).delete()
-    return len(expiring), len(purged)
+    return len(expiring), len(purged) + len(stored)

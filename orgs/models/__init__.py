@@ -2,6 +2,10 @@
 
 from orgs.models.archives import Archive, ArchiveState
 from orgs.models.audit import AuditEntry
+from orgs.models.backups.archive_moves import ArchiveMove, MoveTarget
+from orgs.models.backups.backup_reports import BackupReport
+from orgs.models.backups.device_tokens import DeviceToken
+from orgs.models.backups.repositories import KeyHolder, Repository, RepositoryLocation
 from orgs.models.devices import Device
 from orgs.models.legal_holds import Custodian, Matter
 from orgs.models.matter_events import MatterEvent, MatterEventKind
@@ -12,17 +16,24 @@ from orgs.models.users import CreatedBy, RoleGrant, SetBy, User
 
 __all__ = [
     "Archive",
+    "ArchiveMove",
     "ArchiveState",
     "AuditEntry",
+    "BackupReport",
     "CreatedBy",
     "Custodian",
     "Device",
+    "DeviceToken",
     "DirectoryService",
+    "KeyHolder",
     "Matter",
     "MatterEvent",
     "MatterEventKind",
+    "MoveTarget",
     "Org",
     "PreservationPolicy",
+    "Repository",
+    "RepositoryLocation",
     "Role",
     "RoleGrant",
     "SetBy",

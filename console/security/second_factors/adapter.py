@@ -8,9 +8,9 @@ from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import InvalidToken
 
-from directory.models.fields import box
 from orgs.actions.errors import Refused
 from orgs.models import User
+from orgs.models.encrypted_text import box
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types

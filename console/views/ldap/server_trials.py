@@ -21,10 +21,10 @@ from directory.actions import alerts, server_trials
 from directory.actions.server_trials import ConnectionStep, DirectoryUnavailable
 from directory.input_errors import Refused
 from directory.models import LdapServer
-from directory.models.fields import Undecryptable
 from directory.servers import presets, setting_warnings
 from directory.values import server_fields
 from directory.values.server_field_kinds import FieldSection
+from orgs.models.encrypted_text import Undecryptable
 from orgs.permissions import Permission
 
 

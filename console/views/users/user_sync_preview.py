@@ -14,10 +14,10 @@ from console.security.access import ConsoleRequest, require
 from console.views.users.user_access import managed_user
 from directory.input_errors import Refused
 from directory.ldap.errors import DirectoryUnavailable
-from directory.models.fields import Undecryptable
 from directory.preview.user_preview import preview
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.models import User
+from orgs.models.encrypted_text import Undecryptable
 from orgs.permissions import Permission
 
 

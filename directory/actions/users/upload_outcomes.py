@@ -8,13 +8,13 @@ from datetime import datetime
 
 from directory.input_errors import Refused
 from directory.models import FinishedUpload, Upload
-from directory.models.fields import Undecryptable, decrypted
 from directory.provisioning import outcome_rows
 from directory.provisioning.creation import Created
 from directory.provisioning.outcome_rows import OutcomeRow
 from directory.provisioning.upload_rows import Fate, UploadContent
 from orgs.actions.audit import Fact, note
 from orgs.models import Org, Role
+from orgs.models.encrypted_text import Undecryptable, decrypted
 from orgs.rules.actors import Actor
 
 

@@ -14,7 +14,6 @@ from django.db import transaction
 from directory.actions.users import upload_outcomes
 from directory.input_errors import Refused
 from directory.models import FinishedUpload, LdapServer, Upload
-from directory.models.fields import Undecryptable, decrypted
 from directory.provisioning import creation, person_values
 from directory.provisioning.csv_files import csv_file, csv_header
 from directory.provisioning.csv_files.csv_file import MOST_PASSWORDS, ON_THE_PAGE, Problem, Row
@@ -23,6 +22,7 @@ from directory.provisioning.upload_judgement import UploadRules, judge
 from directory.provisioning.upload_rows import UploadContent, UploadRow, compared, packed, unpacked
 from directory.sync.identify import known_ids
 from orgs.models import CreatedBy, Org, Role, User
+from orgs.models.encrypted_text import Undecryptable, decrypted
 from orgs.rules.actors import Actor, person
 from orgs.text import counted, fold
 

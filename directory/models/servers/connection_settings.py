@@ -10,9 +10,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.fields import EncryptedTextField, decrypted
 from directory.values import pasted_text, server_fields
 from directory.values.ldap import Connection
+from orgs.models.encrypted_text import EncryptedTextField, decrypted
 
 _OF_CONNECTION = frozenset(each.name for each in fields(Connection))
 # It does not exclude computers: on a server whose schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).

@@ -13,7 +13,6 @@ from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import IsolatedReading, ReadingProcess
 from directory.ldap.search.reading_request import ReadingRequest
 from directory.models import LdapServer, RunServer, RunState, StoredEntry
-from directory.models.fields import Undecryptable
 from directory.scripts import server_sandbox
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher
 from directory.scripts.evaluation_fingerprint import evaluation_fingerprint
@@ -39,6 +38,7 @@ from directory.sync.run_interruptions import ReadEverything, SyncStopped
 from directory.sync.stored import plan_rows
 from directory.values.ldap import AttributeMapping, Connection, ReadScope, SyncCursor
 from orgs.bulk_writes import refresh_statistics
+from orgs.models.encrypted_text import Undecryptable
 
 BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
 

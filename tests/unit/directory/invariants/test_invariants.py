@@ -67,6 +67,7 @@ from tests import state
 from tests.histories.directories import MemoryDirectories, Person, unique_id
 from tests.histories.world import World
 from tests.shared_worlds import kept_for_many_tests
+from tests.unit.directory.invariants import backup_damage
 from tests.worlds import NOON, device, user
 
 pytestmark = pytest.mark.django_db
@@ -673,6 +674,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I16.2": an_ended_act_that_belongs_to_a_worker,
     "I16.3": an_act_with_other_counts,
     "I16.4": an_act_past_the_audit_trail,
+    **backup_damage.DAMAGE,
     "S1": a_key_of_another_name,
     "S2": an_org_that_hangs_in_the_air,
     "S3": a_directory_service_that_does_not_exist,
@@ -690,6 +692,7 @@ BROKEN_TOO = {
     "I1.5": {"I1.5", "I2.6"},
     "I9.1": {"I9.1", "I2.8"},
     "I3.4": {"I3.4", "I2.8", "I1.5", "I1.6"},
+    "I17.3": {"I17.3", "I17.1"},
 }
 
 

@@ -23,7 +23,7 @@ from crispy_forms.utils import render_crispy_form  # noqa: E402
 from django.db import connection, models  # noqa: E402
 
 from directory.models import LdapServer  # noqa: E402
-from directory.models.fields import EncryptedTextField, Sealed  # noqa: E402
+from orgs.models.encrypted_text import EncryptedTextField, Sealed  # noqa: E402
 
 COLUMNS: dict[str, models.Field[Any, Any]] = {
     BASE.name: models.CharField("base of mailboxes", max_length=255, blank=True, default=""),

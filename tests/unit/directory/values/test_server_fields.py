@@ -17,11 +17,11 @@ from django.db import models
 from console.forms.ldap_servers import LdapServerForm
 from directory.management import servers_json
 from directory.models import LdapServer
-from directory.models.fields import EncryptedTextField
 from directory.values import server_fields
 from directory.values.ldap import Connection
 from directory.values.server_field_kinds import LISTS, TEXTS, FieldKind, ServerField
 from directory.values.server_fields import FIELDS
+from orgs.models.encrypted_text import EncryptedTextField
 from tests.makers import make_server, make_sysadmin
 
 PROJECT = Path(__file__).parents[4]

@@ -1,0 +1,1 @@
+"""The rules about real backups: tokens, repositories and their moves."""

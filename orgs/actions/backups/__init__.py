@@ -1,0 +1,1 @@
+"""Actions on what real backups consist of: tokens of devices, repositories and their moves."""

@@ -1,0 +1,63 @@
+"""Breaks the rules about real backups, one at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from orgs.actions import devices
+from orgs.models import (
+    Archive,
+    ArchiveMove,
+    ArchiveState,
+    BackupReport,
+    Device,
+    DeviceToken,
+    MoveTarget,
+    Repository,
+    RepositoryLocation,
+)
+from orgs.rules.actors import SYSTEM
+
+AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
+PASSWORD = "a-password-of-a-repository"
+
+
+def _repository(location: RepositoryLocation = RepositoryLocation.LIVE) -> Repository:
+    """Give the live archive of a user who is on no legal hold a repository."""
+    archive = Archive.objects.filter(state=ArchiveState.LIVE, device__active=True).not_on_legal_hold().earliest("pk")
+    return Repository.objects.create(archive=archive, password=PASSWORD, location=location)
+
+
+def a_repository_in_cold_storage_of_a_live_archive() -> None:
+    _repository(RepositoryLocation.COLD)
+
+
+def a_move_without_a_repository() -> None:
+    live = Archive.objects.filter(state=ArchiveState.LIVE).earliest("pk")
+    ArchiveMove.objects.create(archive=live, to=MoveTarget.LIVE, started_at=AT)
+
+
+def a_live_repository_of_a_deactivated_device() -> None:
+    repository = _repository()
+    devices.deactivate(device_ids=[repository.archive.device_id], by=SYSTEM, at=AT)
+    ArchiveMove.objects.all().delete()
+    Repository.objects.update(location=RepositoryLocation.LIVE)
+
+
+def a_token_in_the_open() -> None:
+    DeviceToken.objects.create(device=Device.objects.earliest("pk"), sha256="4711" * 8, created_at=AT)
+
+
+def a_password_in_a_report() -> None:
+    message = f"Fatal: wrong password {PASSWORD}"
+    device = _repository().archive.device
+    BackupReport.objects.create(device=device, at=AT, exit_code=1, message=message)
+
+
+DAMAGE = {
+    "I17.1": a_repository_in_cold_storage_of_a_live_archive,
+    "I17.2": a_move_without_a_repository,
+    "I17.3": a_live_repository_of_a_deactivated_device,
+    "I17.4": a_token_in_the_open,
+    "I17.5": a_password_in_a_report,
+}
