@@ -11,6 +11,7 @@ from django.db.models import Case, F, Max, Value, When
 from orgs.actions import archives, locks
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
+from orgs.actions.backups import tokens
 from orgs.actions.errors import Refused
 from orgs.models import Archive, ArchiveState, AuditEntry, Device, SetBy
 from orgs.rules.actors import Actor
@@ -103,6 +104,7 @@ def _leave_places(device_ids: Collection[int], *, by: Actor, at: datetime) -> No
     computers = Device.objects.filter(pk__among=device_ids, active=False, in_place_of__isnull=False).order_by("pk")
     left = {each.pk: (each, computer) for computer in computers for each in computer.replaced_devices()}
     Device.objects.filter(pk__among=left).update(authorized=False, in_place_of=None)
+    tokens.end(device_ids=left)
     facts = [
         Fact(
             "device",

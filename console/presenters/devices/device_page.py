@@ -16,6 +16,8 @@ from console.elements.tabs import Tab
 from console.presenters.devices.device_acts import DEVICE_ACTS
 from console.presenters.devices.device_story_words import words_of
 from console.presenters.offered_acts import OfferedActs
+from orgs.backups import gate
+from orgs.backups.gate import Refusal
 from orgs.models import Archive, AuditEntry, Device, User
 from orgs.permissions import Permission
 
@@ -56,8 +58,12 @@ class DeviceEvent:
 
 @dataclass(frozen=True, slots=True)
 class DeviceOverview:
-    """The contents of the tab Overview; ``computers`` are those that have taken this place."""
+    """The contents of the tab Overview.
 
+    ``refusal`` is why the device may not back up, None if it may; ``computers`` are those that have taken this place.
+    """
+
+    refusal: Refusal | None
     archives: list[Archive]
     bytes: int
     computers: list[Device]
@@ -110,6 +116,7 @@ def overview(device: Device) -> DeviceOverview:
     archives = list(device.archives.order_by("-created_at", "-pk"))
     entries = AuditEntry.objects.filter(about(device)).newest_first()[:_LATEST]
     return DeviceOverview(
+        refusal=gate.refusal(gate.of_device(device.pk)),
         archives=archives,
         bytes=sum(archive.size_bytes for archive in archives),
         computers=list(Device.objects.filter(user=device.user_id, in_place_of=device).order_by("-deactivated_at")),

@@ -70,4 +70,4 @@ def no_password_in_the_open(_at: datetime) -> Iterator[str]:
 
 
 def _holds(text: str, password: str | None) -> bool:
-    return bool(password) and not isinstance(password, Sealed) and password in text
+    return password is not None and not isinstance(password, Sealed) and password in text

@@ -10,6 +10,7 @@ from django.db import transaction
 from orgs.actions import devices, escalation_guard, locks
 from orgs.actions.archives import Restored, out_of_cold_storage
 from orgs.actions.audit import Fact, note
+from orgs.actions.backups import tokens
 from orgs.actions.devices_by_hand.states import refuse_users_cut_off
 from orgs.actions.errors import Refused
 from orgs.models import Device, SetBy
@@ -24,7 +25,7 @@ def replace(*, device_id: int, computer_id: int, by: Actor, at: datetime) -> Res
     """Have the computer of another device (``computer_id``) back up as this one from now on.
 
     This device keeps its GUID, archives and settings, is active and not blocked, and its user signs in on the new computer
-    once; so the old computer can't go on with a sign-in of before. The device that the new computer was is deactivated, and
+    once. Its token ends, so the old computer can't go on with a sign-in of before. The device that the new computer was is deactivated, and
     its archive goes to cold storage. Returns the archives of this device that came back, and those that are lost.
 
     Raises:
@@ -51,6 +52,7 @@ def replace(*, device_id: int, computer_id: int, by: Actor, at: datetime) -> Res
         blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None, authorized=False, in_place_of=None, **computer_facts
     )
     Device.objects.filter(pk=computer.pk).update(in_place_of=device.pk)
+    tokens.end(device_ids=[device.pk])
     _note(device, computer, by=by, at=at)
     return restored
 
@@ -69,6 +71,7 @@ def _end_places(device: Device, *, by: Actor, at: datetime) -> None:
     ended = [each for each in others.order_by("pk") if device in each.replaced_devices()]
     # Their user signs in on them again when they come back as themselves.
     Device.objects.filter(pk__among=[each.pk for each in ended]).update(in_place_of=None, authorized=False)
+    tokens.end(device_ids=[each.pk for each in ended])
     facts = [
         Fact(
             "device",

@@ -37,7 +37,7 @@ def stored(owner: User) -> Archive:
 def where(archive: Archive) -> tuple[str, str | None]:
     repository = Repository.objects.get(archive=archive)
     move = ArchiveMove.objects.filter(archive=archive).first()
-    return repository.location, move and move.to
+    return repository.location, move.to if move is not None else None
 
 
 class TestARepository:
