@@ -33,6 +33,9 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-db", action="store_true", help="run only the tests that touch the database")
+    parser.addoption(
+        "--every-pair", action="store_true", help="try every act after every other one, as each role (an hour)"
+    )
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
