@@ -8,7 +8,15 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from console.process.data_folder import BASE_DIR, broker_url, data_dir, database, secret_key
+from console.process.data_folder import (
+    BASE_DIR,
+    broker_url,
+    data_dir,
+    database,
+    folder,
+    secret_key,
+    separate_folders,
+)
 from console.process.env import (
     LOG_LEVELS,
     THIS_MACHINE,
@@ -32,6 +40,10 @@ from console.process.env import (
 
 VAR = data_dir()
 SECRET_KEY = secret_key(VAR)
+# The folders with archives: live ones, which devices reach, and those in cold storage, also on another file system.
+ARCHIVES = folder("ARCHIVES", default=VAR / "archives")
+COLD_STORAGE = folder("COLD_STORAGE", default=VAR / "cold storage")
+separate_folders({"ARCHIVES": ARCHIVES, "COLD_STORAGE": COLD_STORAGE})
 ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=[*THIS_MACHINE, socket.gethostname().lower()])
 DEBUG = debug(hosts("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS", default=False))
 CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")

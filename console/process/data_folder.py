@@ -1,11 +1,13 @@
-"""The data folder, the secrets in it, and the database; only their owner may read them."""
+"""The data folder, the secrets in it, the folders of archives, and the database; only their owner may read them."""
 
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import secrets
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,32 @@ def data_dir() -> Path:
             ) from error
     keep_to_owner(folder)
     return folder
+
+
+def folder(name: str, *, default: Path) -> Path:
+    """Return the path of a folder, which need not be there yet.
+
+    Raises:
+        BadSetting: when the path is relative, names a file, or lies in no folder.
+    """
+    value = Path(text(name, default=str(default)))
+    if not value.is_absolute():
+        raise BadSetting(f"{name} must be the whole path of a folder, such as /srv/rollcall, not {str(value)[:80]!r}.")
+    if (value.exists() and not value.is_dir()) or not (value.is_dir() or value.parent.is_dir()):
+        raise BadSetting(f"{name} names a folder that can't be ({value}): make it, or name another one.")
+    return value
+
+
+def separate_folders(folders: Mapping[str, Path]) -> None:
+    """Refuse folders that are the same, or one inside another: a move between them would lose files.
+
+    Raises:
+        BadSetting: with the two variables.
+    """
+    for (name, one), (other_name, other) in itertools.combinations(folders.items(), 2):
+        inner, outer = one.resolve(), other.resolve()
+        if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+            raise BadSetting(f"{name} and {other_name} must be two folders, neither inside the other.")
 
 
 def full(error: OSError) -> bool:

@@ -284,7 +284,7 @@ def process_name(arguments: Sequence[str]) -> str:
     """Return the name of a process from its command line: ``rollcall web``, ``rollcall worker sync`` and so on."""
     program, rest = arguments[0] if arguments else "", list(arguments[1:])
     if "gunicorn" in program:
-        return "rollcall web"
+        return "rollcall store" if any(word.startswith("console.store.") for word in rest) else "rollcall web"
     if "celery" in program and "beat" in rest:
         return "rollcall clock"
     if "celery" in program and "worker" in rest:

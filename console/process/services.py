@@ -32,6 +32,17 @@ def web(address: str, port: int) -> Service:
     return _python("web", "gunicorn", "console.wsgi", *options, *size)
 
 
+def store(address: str, port: int) -> Service:
+    """Return the service of the store, to which devices back up.
+
+    A process of its own: three clients on slow lines stopped the console for 24 s when both shared threads.
+    """
+    host = f"[{address}]" if ":" in address else address
+    options = ("--bind", f"{host}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
+    size = ("--worker-class", "console.store.worker.StoreWorker", "--workers", "2", "--threads", "16")
+    return _python("store", "gunicorn", "console.store.wsgi", *options, *size)
+
+
 def workers() -> list[Service]:
     """Return the worker for runs, and one for mail, which never waits for a run.
 

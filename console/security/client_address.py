@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -10,10 +12,15 @@ from django.http import HttpRequest
 
 def client_address(request: HttpRequest) -> str:
     """Return the client's address as our proxy, or without one our web server, received it."""
-    address: str = request.META.get("REMOTE_ADDR", "")
+    return address_in(request.META)
+
+
+def address_in(meta: Mapping[str, Any]) -> str:
+    """Return the client's address of a request's environment."""
+    address: str = meta.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
         # Our proxy has added the last address; the client may have forged those before it.
-        address = request.META.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip()
+        address = meta.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip()
     return address
 
 

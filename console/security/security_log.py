@@ -25,7 +25,12 @@ class Noted(HttpResponseForbidden):
 
 def note(event: str, request: HttpRequest, **facts: object) -> None:
     """Log one line; values from the request are quoted and escaped."""
-    about = {"address": client_address(request), **facts}
+    note_from(event, client_address(request), **facts)
+
+
+def note_from(event: str, address: str, **facts: object) -> None:
+    """Log one line about a client of this address."""
+    about = {"address": address, **facts}
     log.warning("SECURITY:: %s %s", event, ", ".join(f"{name}:{_quoted(value)}" for name, value in about.items()))
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats of workers and clocks: one row for each process, written by the process itself."""
+"""Heartbeats of workers, clocks and the store: one row for each process, written by the process itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class Part(models.TextChoices):
 
     WORKER = "worker", _("worker")
     CLOCK = "clock", _("clock")
+    STORE = "store", _("store")
 
 
 class Heartbeat(models.Model):

@@ -1,4 +1,4 @@
-"""Checks the workers of each queue and the clock, by their heartbeats."""
+"""Checks the workers of each queue, the clock and the store, by their heartbeats."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from directory.scheduling import queues, supervised_processes
 from directory.scheduling.heartbeats import ALIVE
 from directory.scheduling.supervised_processes import Supervised
 from directory.status.lines import Line, LineState
+from orgs.models import Repository
 
 # About the tasks that the clock sends in five minutes: with more waiting, the workers of a queue don't keep up.
 MANY = 50
@@ -24,7 +25,7 @@ _SHOWN_FOR = timedelta(hours=1)
 
 
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
-    """Return the status lines of workers and the clock, with one query."""
+    """Return the status lines of workers, the clock and the store, with one query, and one more while no store runs."""
     beats = list(Heartbeat.objects.order_by("-last_beat_at", "-pk"))
     workers = [beat for beat in beats if beat.part == Part.WORKER]
     lines = [
@@ -32,6 +33,7 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
         for name in queues.names()
     ]
     lines.append(_clock([beat for beat in beats if beat.part == Part.CLOCK], at))
+    lines += _store([beat for beat in beats if beat.part == Part.STORE], at)
     lines += _supervised(at)
     hosts = sorted({beat.host for beat in _living(workers, at)})
     if connection.vendor == "sqlite" and len(hosts) > 1:
@@ -91,6 +93,24 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
         advice = _("Stop all but one. Nothing is done twice, but every task is sent by each.")
         return Line(title, LineState.WARNING, fact, advice, at=alive[0].last_beat_at)
     return Line(title, LineState.OK, _("%(names)s is there. Heard of") % {"names": names}, at=alive[0].last_beat_at)
+
+
+def _store(stores: Sequence[Heartbeat], at: datetime) -> list[Line]:
+    """Return the line of the store; none where no store runs and no archive needs one."""
+    title = _("Store (backups)")
+    if alive := _living(stores, at):
+        names = ", ".join(map(str, alive))
+        fact = ngettext("%(names)s is there. Heard of", "%(names)s are there. Heard of", len(alive))
+        return [Line(title, LineState.OK, fact % {"names": names}, at=alive[0].last_beat_at)]
+    if not Repository.objects.exists():
+        return []
+    last = stores[0] if stores else None
+    fact = _("It has never been heard of.") if last is None else _("%(who)s is silent. Heard of") % {"who": last}
+    advice = _(
+        "Start it: gunicorn console.store.wsgi (README, “The store”), and look into the log of the last one. Without it no "
+        "device backs up or restores."
+    )
+    return [Line(title, LineState.PROBLEM, fact, advice, at=last.last_beat_at if last else None)]
 
 
 def _supervised(at: datetime) -> list[Line]:

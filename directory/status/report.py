@@ -28,7 +28,7 @@ def sections(*, at: datetime) -> list[Section]:
     answer = broker.query(queues.names())
     stored = database.look()
     found: list[tuple[str, str, Callable[[], list[Line]]]] = [
-        ("workers", _("Workers and clock"), lambda: processes.look(at=at, waiting=answer.waiting)),
+        ("workers", _("Workers, clock and store"), lambda: processes.look(at=at, waiting=answer.waiting)),
         ("runs", _("Runs under way"), lambda: live_runs.look(at=at)),
         ("servers", _("LDAP servers"), lambda: servers.look(at=at)),
         ("mail", _("Mail"), lambda: mail.look(at=at)),
@@ -44,7 +44,7 @@ def sections(*, at: datetime) -> list[Section]:
 
 
 def alarms(*, at: datetime) -> list[Line]:
-    """Return the warnings for every page, the worst first; this takes one short query and the settings."""
+    """Return the warnings for every page, the worst first; this takes one or two short queries and the settings."""
     silent = [line for line in processes.look(at=at) if line.state == LineState.PROBLEM]
     return [*silent, *dangers()]
 

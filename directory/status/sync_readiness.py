@@ -16,6 +16,7 @@ from directory.scheduling import queues
 from directory.scheduling.heartbeats import ALIVE
 from directory.status import broker, database, sandbox
 from directory.status.lines import LineState
+from orgs.models import Repository
 
 OK = "ok"
 # With less free space a run soon fails: database, log and broker all write.
@@ -57,8 +58,11 @@ def _broker() -> str:
 def _processes(at: datetime) -> dict[str, str]:
     try:
         living = list(Heartbeat.objects.filter(last_beat_at__gt=at - ALIVE))
+        # What a sync decides reaches devices by the store; nobody needs it while no device backs up.
+        store = any(beat.part == Part.STORE for beat in living) or not Repository.objects.exists()
     except Error:
-        return {"worker": "unknown", "clock": "unknown"}
+        return {"worker": "unknown", "clock": "unknown", "store": "unknown"}
     worker = any(beat.part == Part.WORKER and "sync" in beat.queues for beat in living)
     clock = any(beat.part == Part.CLOCK for beat in living)
-    return {"worker": OK if worker else "silent", "clock": OK if clock else "silent"}
+    ready = {"worker": worker, "clock": clock, "store": store}
+    return {name: OK if is_ready else "silent" for name, is_ready in ready.items()}

@@ -41,6 +41,7 @@ class Served:
             **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
             "ROLLCALL_VAR": str(folder),
             "PORT": str(self.port),
+            "STORE_PORT": str(free_port()),
             "DEMO": "0",
         }
         self._manage("migrate", "-v", "0")
@@ -179,8 +180,8 @@ def test_a_full_disk_stops_nothing_and_term_still_ends_it(small_disk: Path) -> N
         wait_for(lambda: "disk ok" in _sync_health(served), "there is room again")
         wait_for(lambda: served.answers("/healthz") == 200, "pages work")
         # Redis may have been started again; the others never ended.
-        assert {name: served.pids()[name] for name in ("web", "worker", "mail", "beat")} == {
-            name: before[name] for name in ("web", "worker", "mail", "beat")
+        assert {name: served.pids()[name] for name in ("web", "store", "worker", "mail", "beat")} == {
+            name: before[name] for name in ("web", "store", "worker", "mail", "beat")
         }
         assert served.stop() == 0
         assert served.all_of_it() == []

@@ -1,4 +1,4 @@
-"""Runs all of Rollcall on this machine until Ctrl-C: web, worker, beat, Redis and, for the demo, an LDAP server."""
+"""Runs all of Rollcall on this machine until Ctrl-C: web, store, worker, beat, Redis and, for the demo, an LDAP server."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Start:
 
 
 class Command(BaseCommand):
-    """``manage.py serve``; the environment variables PORT, BIND, REDIS_PORT, REDIS_URL and DEMO are its options."""
+    """``manage.py serve``; the environment variables PORT, STORE_PORT, BIND, REDIS_PORT, REDIS_URL and DEMO are its options."""
 
     help = "Run Rollcall on this machine: everything it needs, with its data under var/, until Ctrl-C."
 
@@ -90,6 +90,7 @@ class Command(BaseCommand):
             return
         supervisor.up()
         self._write(f"\nRollcall is running: {start.environment['CONSOLE_ADDRESS']}")
+        self._write(f"Devices back up to port {start.environment['STORE_PORT']}.")
         with closing(connection):
             if not User.objects.sysadmins().exists():
                 username, password = _first_administrator()
@@ -144,15 +145,25 @@ def _only_one_at_a_time(folder: Path) -> TextIO:
 def _prepare() -> Start:
     """Choose ports, write configurations and load the demo."""
     address = host("BIND", default=services.LOOPBACK)
-    number = _web_port(address)
+    number = _listening_port("PORT", 8000, address)
+    store_number = _listening_port("STORE_PORT", 8010, address, taken=number)
     # For trying out on one machine: people add a directory on this machine, at any port.
     here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
-        services=[services.web(address, number), *services.workers(), services.beat()],
+        services=[
+            services.web(address, number),
+            services.store(address, store_number),
+            *services.workers(),
+            services.beat(),
+        ],
         environment=here
         | os.environ
-        | {"CONSOLE_ADDRESS": web_address("CONSOLE_ADDRESS", default=f"http://localhost:{number}")},
-        answers={"web": lambda: _web_answers(address, number)},
+        | {"CONSOLE_ADDRESS": web_address("CONSOLE_ADDRESS", default=f"http://localhost:{number}")}
+        | {"STORE_PORT": str(store_number)},
+        answers={
+            "web": lambda: _web_answers(address, number),
+            "store": lambda: _web_answers(address, store_number, "/healthz"),
+        },
     )
     if not start.environment.get("REDIS_URL"):
         broker, start.environment["REDIS_URL"] = _broker()
@@ -169,17 +180,18 @@ def _prepare() -> Start:
     return start
 
 
-def _web_port(address: str) -> int:
-    """Return the port of the web server: PORT, or one soon after it if that is taken.
+def _listening_port(name: str, default: int, address: str, *, taken: int = 0) -> int:
+    """Return the port of a server: the variable, or one soon after it if that is taken.
 
     Raises:
         BadSetting: when this machine has no such address, or the port needs the rights of root.
     """
-    first = port("PORT", default=8000)
+    first = port(name, default=default)
+    wanted = [number for number in range(first, min(first + 100, 65536)) if number != taken]
     try:
-        return services.free_port(*range(first, min(first + 100, 65536)), address=address)
+        return services.free_port(*wanted, address=address)
     except PermissionError as error:
-        raise BadSetting(f"PORT {first} may be opened by root only: name one above 1023.") from error
+        raise BadSetting(f"{name} {first} may be opened by root only: name one above 1023.") from error
     except OSError as error:
         raise BadSetting(f"BIND names an address that this machine does not have: {address} ({error}).") from error
 
@@ -222,10 +234,10 @@ def _wait_for(answers: dict[str, Callable[[], bool]]) -> list[str]:
     return list(waiting)
 
 
-def _web_answers(address: str, port: int) -> bool:
+def _web_answers(address: str, port: int, path: str = "/") -> bool:
     with closing(http.client.HTTPConnection(_reachable(address), port, timeout=5)) as web:
         try:
-            web.request("GET", "/", headers={"Host": "localhost"})
+            web.request("GET", path, headers={"Host": "localhost"})
             return web.getresponse().status > 0
         except OSError:
             return False

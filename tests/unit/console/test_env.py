@@ -11,6 +11,7 @@ from console.process.env import process_name
     ("arguments", "name"),
     [
         (["/venv/lib/gunicorn/__main__.py", "console.wsgi", "--bind", "127.0.0.1:8000"], "rollcall web"),
+        (["/venv/lib/gunicorn/__main__.py", "console.store.wsgi", "--bind", "127.0.0.1:8010"], "rollcall store"),
         (
             ["/venv/lib/celery/__main__.py", "-A", "console.celery", "worker", "--queues", "sync"],
             "rollcall worker sync",

@@ -44,6 +44,7 @@ from directory.status import (
     sections,
     sync_readiness,
 )
+from tests.backups import signed_in_device
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
@@ -231,6 +232,22 @@ class TestWorkersAndClock:
         heartbeats.note(part=Part.WORKER, host="two", pid=11, queues=["sync"], at=NOW)
 
         assert ("problem: Hosts" in states(look("workers"))) is (connection.vendor == "sqlite")
+
+
+class TestTheStore:
+    def test_is_not_missed_while_no_archive_is_stored(self) -> None:
+        everyone_lives()
+
+        assert not any("Store" in state for state in states(look("workers")))
+
+    def test_is_well_while_it_says_so_and_a_problem_when_it_falls_silent(self) -> None:
+        signed_in_device(make_user("sean"))
+        assert "problem: Store (backups)" in states(look("workers"))
+
+        heartbeats.note(part=Part.STORE, host="one", pid=13, at=NOW)
+
+        assert "ok: Store (backups)" in states(look("workers"))
+        assert "problem: Store (backups)" in states(look("workers", at=NOW + timedelta(minutes=1)))
 
 
 class TestAHeartbeat:
@@ -612,7 +629,7 @@ class TestHealth:
 
 
 class TestHealthOfASync:
-    PARTS = ("database", "broker", "worker", "clock", "sandbox", "disk")
+    PARTS = ("database", "broker", "worker", "clock", "store", "sandbox", "disk")
 
     @pytest.fixture(autouse=True)
     def looked_at_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -646,10 +663,19 @@ class TestHealthOfASync:
                 "broker": "silent",
                 "worker": "silent",
                 "clock": "silent",
+                "store": "ok",
                 "sandbox": "ok",
                 "disk": "full",
             },
         )
+
+    def test_needs_a_store_where_archives_are_stored(self) -> None:
+        signed_in_device(make_user("sean"))
+        assert self.health_of_sync()[1]["store"] == "silent"
+
+        heartbeats.note(part=Part.STORE, host="a", pid=3, at=timezone.now())
+
+        assert self.health_of_sync()[1]["store"] == "ok"
 
     def test_knows_nothing_of_workers_without_a_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(database, "answers", lambda: False)
