@@ -13,15 +13,13 @@ from orgs.models import Archive
 from orgs.permissions import STANDARD_ROLES
 from tests.attacks.address_table import NEEDED
 from tests.attacks.attempts import Attempt, attack
-from tests.attacks.urls import DECIDED_BY_THE_RUN, KINDS, PAGES, SCOPED, mostly_whole
+from tests.attacks.urls import DECIDED_BY_THE_RUN, KINDS, OF_ONE_PERSON, PAGES, SCOPED, mostly_whole
 from tests.attacks.world import Company, World
 from tests.bulk_acts import done
 from tests.makers import PASSWORD, make_device, make_matter, make_user, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
-# Only who chose the users finds the question.
-OF_ONE_PERSON = {"bulk_acts:ask"}
 NOWHERE, ONES_OWN_PART, EVERYWHERE = "nowhere", "in one's own part", "everywhere"
 # A key of one's own part, and the key of every org that includes it.
 EVERY_ORG = {

@@ -31,7 +31,7 @@ from orgs.models import (
 from tests.attacks.attempts import attack, body
 from tests.attacks.forms import as_sent
 from tests.attacks.urls import MODELS, PAGES, SHOWN, data_fixes_of, data_fixes_of_the_site, mostly_whole
-from tests.attacks.world import SERVER_ADMIN, SYSADMIN, World
+from tests.attacks.world import SERVER_ADMIN, SYSADMIN, World, question_of
 from tests.makers import NOW
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -192,21 +192,9 @@ def shown(kept: dict[str, str], world: World) -> dict[str, str]:
 
 def _everything(world: World) -> Iterator[tuple[str, str]]:
     client = world.client(SYSADMIN)
-    files = {
-        *("users:export", "devices:export", "archives:export", "archives:by-org-export"),
-        *(
-            "users:upload-rows",
-            "users:upload-outcome-rows",
-            "runs:csv",
-            "runs:json",
-            "audit:export",
-            "legal_holds:report",
-            "legal_holds:report-all",
-        ),
-    }
-    places = [PAGES[name].address(world) for name in SHOWN if name not in files]
+    places = [PAGES[name].address(world) for name in SHOWN if name not in {*FILES, *FILES_ELSEWHERE}]
     places += [reverse("runs:detail", args=[world.objects["held"].pk]), reverse("orgs:detail", args=[world.own.org.pk])]
-    places += [reverse("users:detail", args=[world.own.worker.pk])]
+    places += [reverse("users:detail", args=[world.own.worker.pk]), question_of(world, SYSADMIN)]
     for address in places:
         page = client.get(address)
         text = body(page)
@@ -378,8 +366,23 @@ FILES = {
     "runs:csv": ("username", "ldap_server", "steps", "warnings", "org_before", "roles_after"),
     "audit:export": ("who", "action", "kind", "object"),
     "legal_holds:report-all": ("matter", "reference", "username", "name"),
+    "bulk_acts:results": ("username", "email", "org_now"),
 }
+# Files of one matter, of one's own upload, and one that is no CSV: their texts are those of the files above.
+FILES_ELSEWHERE = {"legal_holds:report", "users:upload-rows", "users:upload-outcome-rows", "runs:json"}
 BEGINS = re.compile(r"(?:^|[;\r\n])[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
+
+
+def test_each_address_of_a_file_is_tried(world: World) -> None:
+    client = world.client(SYSADMIN)
+    files = set()
+    for name in SHOWN:
+        answer = client.get(PAGES[name].address(world))
+        # An export is under way until it has been read.
+        if body(answer) and "attachment" in answer.headers.get("Content-Disposition", ""):
+            files.add(name)
+
+    assert files <= {*FILES, *FILES_ELSEWHERE}
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -176,7 +176,7 @@ class TestAFileThatOnlyLooksBad:
         with noted("uploads", "50,000 rows", how=PAGE, expected=expected) as row:
             content = b"username\n" + b"".join(b"u%d\n" % number for number in range(50_000))
             assert uploaded(olga, left, content).status_code == 302
-            assert "Create 50000 users" in on_the_page(olga.get(reverse(PREVIEW), {"page": "1999"}).content)
+            assert "50,000 users will be created" in on_the_page(olga.get(reverse(PREVIEW), {"page": "1999"}).content)
             created(olga)
             made = User.objects.filter(created_by=CreatedBy.CSV)
             assert made.count() == 50_000

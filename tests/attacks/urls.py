@@ -57,6 +57,8 @@ KINDS = {
     "alerts": "alert",
     "bulk_acts": "act",
 }
+# Only who chose the users finds the question.
+OF_ONE_PERSON = {"bulk_acts:ask"}
 # Areas whose objects belong to an org: nobody finds those of another company.
 SCOPED = ("users", "orgs", "devices", "archives", "legal_holds", "bulk_acts")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import Model
 from django.test import Client
+from django.urls import reverse
 
 from directory.actions import due_runs
 from directory.models import BulkKind, Mail, Match, RunState, ScriptVersion, StoredEntry, SyncSettings
@@ -17,7 +18,7 @@ from directory.values.plan import Action
 from orgs.actions.users import blocking, deactivation
 from orgs.models import Device, Org, User
 from orgs.rules.actors import SYSTEM
-from tests.bulk_acts import done
+from tests.bulk_acts import done, prepared
 from tests.makers import (
     NOW,
     PASSWORD,
@@ -73,6 +74,13 @@ class World:
     def client(self, caller: str) -> Client:
         """Return the browser of one of the callers."""
         return self.callers[caller]
+
+
+def question_of(world: World, caller: str) -> str:
+    """Have a caller choose a user to move; return the address of the question, which nobody else finds."""
+    chooser = User.objects.get(pk=world.client(caller).session["_auth_user_id"])
+    act = prepared(BulkKind.MOVE, [world.own.worker], by=chooser)
+    return reverse("bulk_acts:ask", args=[act.pk])
 
 
 def _company(name: str) -> Company:
