@@ -40,6 +40,11 @@ class ActKind(Generic[Facts]):
     refusal: Callable[[Facts], str] = lambda _facts: ""
     cuts_off: bool = False
 
+    @property
+    def word(self) -> str:
+        """The label without the dots, which say on a button that the act asks first."""
+        return str(self.label).removesuffix("…")
+
 
 @dataclass(frozen=True, slots=True)
 class OfferedAct:

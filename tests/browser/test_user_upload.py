@@ -76,7 +76,7 @@ def test_three_bad_rows_are_mended_in_one_go(users_page: Page, people: Path) -> 
     choose(page, people)
     click.button("Preview")
     expect(page.get_by_role("heading", name="Preview of new people.csv")).to_be_visible()
-    expect(page.get_by_text("2 users will be created. 2 of them with a warning. 3 rows are refused")).to_be_visible()
+    expect(page.get_by_text("2 users will be created. 2 have a warning. 3 rows are refused")).to_be_visible()
     expect(page.get_by_text("was read as Windows-1252")).to_be_visible()
     expect(page.get_by_role("link", name="Already there 1")).to_be_visible()
 

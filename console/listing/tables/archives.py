@@ -99,7 +99,7 @@ class OrgBytesTable(Table):
         cells = [format_html('<th scope="row" class="main">{}</th><td class="skip"></td>', gettext("Sum"))]
         for name in _SUMMED:
             total = sum(getattr(row, name) for row in self.data.data)
-            shown = intcomma(total) if name == "archives" else filesizeformat(total)
+            shown = intcomma(total) if name == "archives" or not total else filesizeformat(total)
             header = self.columns[name].header
             cells.append(format_html('<td class="text-end" data-label="{}">{}</td>', header, shown))
         return SafeString(f'{super().body()}<tr class="sum">{"".join(cells)}</tr>')

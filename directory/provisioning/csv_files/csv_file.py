@@ -144,8 +144,8 @@ def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
         header = read_header(first, ignore_unknown=ignore_unknown)
     except csv.Error as error:
         raise BadCsv(f"line 1: {_reason(error)}") from error
-    if header.unknown:
-        notes.append(f"Columns that were not read: {', '.join(header.unknown)}")
+    if ignored := [name for name in header.unknown if name not in header.like_passwords]:
+        notes.append(f"Columns that were not read: {', '.join(ignored)}")
     rows: list[Row] = []
     for line, cells in _filled(reader):
         if len(rows) == size.rows:

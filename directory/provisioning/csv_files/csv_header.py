@@ -55,7 +55,7 @@ class CsvHeader:
         begin = "The column {} looks like passwords and was" if one else "The columns {} look like passwords and were"
         names = ", ".join(self.like_passwords)
         return (
-            f"{begin.format(names)} not read: nobody gets a password from this file. Call it password to have it read",
+            f"{begin.format(names)} not read: nobody gets a password from this file. Call it password to have it read.",
         )
 
 

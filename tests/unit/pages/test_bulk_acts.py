@@ -156,7 +156,7 @@ class TestAsking:
 
         page = text_of(signed_in(ada).get(reverse("bulk_acts:ask", args=[act.pk])))
 
-        assert "held back, because it passes a limit" in page
+        assert "This act passes a limit. Nothing is done yet" in page
         assert "101 people are more than 5 %" in page
         assert "Enter your password to go on" in page
 

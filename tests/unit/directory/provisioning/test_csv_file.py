@@ -80,7 +80,7 @@ class TestColumnsThatLookLikePasswords:
         assert found.warnings == (
             (
                 f"The column '{name}' looks like passwords and was not read: nobody gets a password from this file. "
-                "Call it password to have it read"
+                "Call it password to have it read."
             ),
         )
 
