@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from directory.models import Match
 from directory.org_scope import orgs_in_scope
-from orgs.models import Org
+from orgs.models import Org, User
 
 # The reason why such users are not checked; a run shows it with the server's name and the number of users.
 SHARED = "it had them last, and their org does not ask it"
@@ -65,13 +65,29 @@ def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
     return {pk: (name or deleted, dn) for pk, server, name, deleted, dn in rows if server not in servers[pk]}
 
 
+def strangers_in(orgs_of_users: Mapping[int, int]) -> list[int]:
+    """Return those of these users (keys) whom the directories of the orgs (values) into which they move do not know."""
+    scope = orgs_in_scope()
+    by_servers: dict[tuple[int, ...], list[int]] = {}
+    for pk, org_id in orgs_of_users.items():
+        by_servers.setdefault(scope[org_id].servers if org_id in scope else (), []).append(pk)
+    found: list[int] = []
+    for servers, user_ids in by_servers.items():
+        unknown = User.objects.filter(_not_found_on(servers), pk__among=user_ids).order_by()
+        found += unknown.values_list("pk", flat=True)
+    return found
+
+
 def unknown_in(org_id: int) -> Q:
     """Return the condition for users who were last found on an LDAP server that this org does not use.
 
     A move to the org deauthorizes their devices. Who was never found, or is managed locally, needs no directory.
     """
     scope = orgs_in_scope().get(org_id)
-    servers = scope.servers if scope is not None else ()
+    return _not_found_on(scope.servers if scope is not None else ())
+
+
+def _not_found_on(servers: Collection[int]) -> Q:
     elsewhere = Match.objects.filter(Q(server=None) | ~Q(server__in=servers), user=OuterRef("pk"))
     return Q(Exists(elsewhere), managed_locally=False)
 

@@ -30,10 +30,11 @@ class Restored:
 
 def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
     """Move the live archives of these devices to cold storage, for the retention of their orgs; return how many."""
-    settings = effective_settings()
-    waiting = Archive.objects.filter(device__among=device_ids, state=ArchiveState.LIVE)
+    live = Archive.objects.filter(device__among=device_ids, state=ArchiveState.LIVE).order_by()
+    waiting = list(live.values_list("pk", "device__user__org_id"))
+    settings = effective_settings() if waiting else {}
     by_retention: dict[int, list[int]] = {}
-    for pk, org_id in waiting.values_list("pk", "device__user__org_id"):
+    for pk, org_id in waiting:
         by_retention.setdefault(settings[org_id].archive_retention_days, []).append(pk)
     for days, pks in by_retention.items():
         Archive.objects.filter(pk__among=pks).update(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 from django.db import connection
 
-from orgs.bulk_writes import insert_rows
+from orgs.bulk_writes import Json, insert_rows
 from orgs.models.audit import AuditEntry
 from orgs.rules.actors import Actor
 
@@ -42,7 +43,14 @@ COLUMNS = (
 
 def note(facts: Iterable[Fact], *, action: str, by: Actor, at: datetime) -> None:
     """Write one audit row for each fact, inside the caller's transaction."""
-    when = connection.ops.adapt_datetimefield_value(at)
+    when, noted, encoded = connection.ops.adapt_datetimefield_value(at), list(facts), dict[int, Json]()
+
+    def as_json(values: Mapping[str, Any]) -> Json:
+        # Facts of one action often share one mapping, which "noted" keeps alive.
+        if (found := encoded.get(id(values))) is None:
+            found = encoded[id(values)] = Json(json.dumps(dict(values)) if values else "{}")
+        return found
+
     insert_rows(
         AuditEntry,
         COLUMNS,
@@ -57,9 +65,9 @@ def note(facts: Iterable[Fact], *, action: str, by: Actor, at: datetime) -> None
                 fact.object_type,
                 fact.object_id,
                 fact.object_label[:255],
-                dict(fact.before),
-                dict(fact.after),
+                as_json(fact.before),
+                as_json(fact.after),
             )
-            for fact in facts
+            for fact in noted
         ],
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping
+
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from orgs.actions.errors import Refused
 from orgs.models import Role, RoleGrant, User
+from orgs.models.roles import all_roles
+from orgs.read_once import once
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
 from orgs.rules.permission_comparison import NOTHING, Holding, beyond, within
@@ -20,21 +26,36 @@ def acting(by: Actor) -> Holding | None:
     The settings of LDAP servers limit what a sync grants. An operator at the command line can write to the database
     anyway, so a limit would protect nothing.
     """
-    if by.user_id is None or by.run_id is not None:
+    user_id = by.user_id
+    if user_id is None or by.run_id is not None:
         return None
-    user = User.objects.select_related("org").filter(pk=by.user_id).first()
+    # An act on many users leaves out, or does not change for the worse, what its own author holds.
+    return once(("acting", user_id), lambda: _held_by(user_id)) if by.bulk_act_id is not None else _held_by(user_id)
+
+
+def _held_by(user_id: int) -> Holding:
+    user = User.objects.select_related("org").order_by().filter(pk=user_id).first()
     return NOTHING if user is None or not user.is_active else Holding(user.permission_keys(), user.org.path)
 
 
 def holdings(user_ids: Collection[int]) -> dict[int, Holding]:
     """Return what the roles of these users allow, by user id; the users may be in any state."""
-    permissions_of_users: dict[int, set[str]] = {}
-    for user_id, permissions in RoleGrant.objects.filter(user__among=user_ids).values_list(
-        "user_id", "role__permissions"
-    ):
-        permissions_of_users.setdefault(user_id, set()).update(permissions)
-    paths = User.objects.filter(pk__among=user_ids).values_list("pk", "org__path")
-    return {pk: Holding(frozenset(permissions_of_users.get(pk, ())), path) for pk, path in paths}
+    # As text: of 100,000 grants are a few roles, whose lists of permissions are read from JSON once.
+    listed = (
+        RoleGrant.objects.filter(user__among=user_ids).order_by().annotate(keys=Cast("role__permissions", TextField()))
+    )
+    texts: dict[int, list[str]] = {}
+    for user_id, keys in listed.values_list("user_id", "keys"):
+        texts.setdefault(user_id, []).append(keys)
+    together: dict[tuple[str, ...], frozenset[str]] = {}
+
+    def permissions(lists: tuple[str, ...]) -> frozenset[str]:
+        if lists not in together:
+            together[lists] = frozenset(key for each in lists for key in json.loads(each))
+        return together[lists]
+
+    paths = User.objects.filter(pk__among=user_ids).order_by().values_list("pk", "org__path")
+    return {pk: Holding(permissions(tuple(sorted(texts.get(pk, ())))), path) for pk, path in paths}
 
 
 def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
@@ -48,13 +69,14 @@ def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
     if not moves or acting(by) is None:
         return
     settings, current = effective_settings(), holdings(moves.keys())
-    refuse_gains(after={pk: Holding(current[pk].permissions, settings[org].path) for pk, org in moves.items()}, by=by)
+    after = {pk: Holding(current[pk].permissions, settings[org].path) for pk, org in moves.items()}
+    refuse_gains(after=after, before=current, by=by)
     for org in (settings[org_id] for org_id in sorted(set(moves.values()))):
-        roles = Role.objects.filter(name__in=org.default_roles)
+        roles = [role for role in all_roles() if role.name in org.default_roles]
         refuse_roles(roles=roles, org_path=org.path, where=f"The default roles of {org.name}", by=by)
 
 
-def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int, Role], *, by: Actor) -> None:
+def refuse_role_sets(roles: Mapping[int, frozenset[int]], roles_by_id: Mapping[int, Role], *, by: Actor) -> None:
     """Refuse to give users (keys) these roles (values, ids) if one of them would gain more than ``by`` holds.
 
     Raises:
@@ -63,11 +85,12 @@ def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int
     if not roles or acting(by) is None:
         return
     current = holdings(roles.keys())
-    after = {
-        pk: Holding(frozenset(key for role in role_ids for key in all_roles[role].permissions), current[pk].org_path)
-        for pk, role_ids in roles.items()
+    permissions = {
+        role_ids: frozenset(key for role in role_ids for key in roles_by_id[role].permissions)
+        for role_ids in set(roles.values())
     }
-    refuse_gains(after=after, by=by)
+    after = {pk: Holding(permissions[role_ids], current[pk].org_path) for pk, role_ids in roles.items()}
+    refuse_gains(after=after, before=current, by=by)
 
 
 def refuse_to_take(*, role_ids: Collection[int], user_ids: Collection[int], by: Actor) -> None:
@@ -88,22 +111,24 @@ def refuse_to_take(*, role_ids: Collection[int], user_ids: Collection[int], by: 
             raise Refused(f"you do not hold all that {name} does ({missing}), so you may not take it away")
 
 
-def refuse_gains(*, after: Mapping[int, Holding], by: Actor) -> None:
-    """Refuse a change after which one of these users (keys) would hold more than before and more than ``by``.
+def refuse_gains(*, after: Mapping[int, Holding], before: Mapping[int, Holding] | None = None, by: Actor) -> None:
+    """Refuse a change after which one of these users (keys) would hold more than ``before``, now, and more than ``by``.
 
     Raises:
         Refused: with the first such user and the permissions.
     """
-    for pk, missing in gains(after=after, by=by).items():
+    for pk, missing in gains(after=after, before=before, by=by).items():
         raise Refused(f"{_name(pk)} would hold more than you do: {_shown(missing)}")
 
 
-def gains(*, after: Mapping[int, Holding], by: Actor) -> dict[int, tuple[str, ...]]:
-    """Return those of these users who would hold more than before and more than ``by``, with the permissions."""
+def gains(
+    *, after: Mapping[int, Holding], before: Mapping[int, Holding] | None = None, by: Actor
+) -> dict[int, tuple[str, ...]]:
+    """Return those of these users who would hold more than ``before``, now, and more than ``by``, with the permissions."""
     if (actor := acting(by)) is None:
         return {}
-    before = holdings(after.keys())
-    found = {pk: beyond(actor, holding, before=before[pk]) for pk, holding in after.items()}
+    now = before if before is not None else holdings(after.keys())
+    found = {pk: beyond(actor, holding, before=now[pk]) for pk, holding in after.items()}
     return {pk: missing for pk, missing in found.items() if missing}
 
 

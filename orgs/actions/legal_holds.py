@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 
 from orgs.actions import archives, locks
@@ -16,6 +16,7 @@ from orgs.actions.matters import matter_edits, matter_scope
 from orgs.actions.matters.matter_edits import MatterText
 from orgs.actions.matters.matter_events import note_matter, note_users
 from orgs.actions.users import deactivation
+from orgs.bulk_writes import insert_rows
 from orgs.models import Archive, ArchiveState, Custodian, Matter, MatterEventKind, Org, PreservationPolicy, SetBy, User
 from orgs.models.users import UserQuerySet
 from orgs.rules.actors import Actor
@@ -70,15 +71,15 @@ def _hold(matter: Matter, user_ids: Collection[int], *, by: Actor, at: datetime)
         for pk, name, deactivated_at in chosen.values_list("pk", "username", "deactivated_at")
     }
     present = Custodian.objects.unreleased().filter(matter=matter, user__among=users)
-    custodian_ids = set(present.values_list("user_id", flat=True))
+    custodian_ids = set(present.order_by().values_list("user_id", flat=True))
     added = {pk: user for pk, user in users.items() if pk not in custodian_ids}
     # The hold starts after any deactivation or expiry that happened while this action waited for the lock.
     lost = archives.expired_last(user_ids=added)
     since = {pk: max(at, deactivated_at or at, lost.get(pk, at)) for pk, (_, deactivated_at) in added.items()}
-    Custodian.objects.bulk_create(
-        [Custodian(matter=matter, user_id=pk, added_at=since[pk]) for pk in added], batch_size=2000
-    )
-    facts = [Fact("user", pk, name, after={"matter": matter.name}) for pk, (name, _) in added.items()]
+    as_stored = connection.ops.adapt_datetimefield_value
+    insert_rows(Custodian, ("matter", "user", "added_at"), [(matter.pk, pk, as_stored(since[pk])) for pk in added])
+    after = {"matter": matter.name}
+    facts = [Fact("user", pk, name, after=after) for pk, (name, _) in added.items()]
     note(facts, action="put on legal hold", by=by, at=at)
     note_users(matter.pk, MatterEventKind.ADDED, added, by=by, at=at)
     return list(added)

@@ -14,7 +14,8 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from orgs.actions.errors import Refused
-from orgs.models import Archive, Device, Org, Role, RoleGrant, User
+from orgs.models import Archive, Device, Org, RoleGrant, User
+from orgs.models.roles import all_roles
 from orgs.rules.inheritance import effective_settings
 
 # Users whose rows this transaction has locked through ``holding``. Locking many rows again costs as much as at first.
@@ -189,4 +190,4 @@ def administrators(*, beside: Collection[int] = ()) -> None:
 
 def admin_grants() -> QuerySet[RoleGrant]:
     """Return the grants of roles that hold ``admin``."""
-    return RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
+    return RoleGrant.objects.filter(role__in=[role.pk for role in all_roles() if role.holds_admin])

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orgs.models.name_keys import Keyed
 from orgs.permissions import Permission, holds
+from orgs.read_once import once
 
 
 class RoleQuerySet(models.QuerySet["Role"]):
@@ -56,3 +57,8 @@ class Role(Keyed):
     def reaches_every_org(self) -> bool:
         """Whether the role holds ``admin`` or an ``admin.all…`` permission, which reach beyond the holder's own org."""
         return self.holds_admin or any(key.startswith("admin.all") for key in self.permissions)
+
+
+def all_roles() -> list[Role]:
+    """Return all roles; the parts of large acts read them once."""
+    return once("roles", lambda: list(Role.objects.all()))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orgs.models.name_keys import Keyed
 from orgs.models.orgs import Org
-from orgs.models.roles import Role
+from orgs.models.roles import Role, all_roles
 from orgs.permissions import PERSONAL, Permission, holds
 from orgs.text import fold
 
@@ -79,12 +79,12 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def holding_more_than_personal(self) -> UserQuerySet:
         """Users in any state with a role that allows more than handling their own account."""
-        administrative = [role.pk for role in Role.objects.all() if _administrative(role.permissions)]
+        administrative = [role.pk for role in all_roles() if _administrative(role.permissions)]
         return self.filter(Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=administrative)))
 
     def sysadmins(self) -> UserQuerySet:
         """Active, unblocked users with a role that holds ``admin``."""
-        roles = [role.pk for role in Role.objects.all() if role.holds_admin]
+        roles = [role.pk for role in all_roles() if role.holds_admin]
         return self.filter(Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=roles))).filter(
             active=True, blocked=False
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from orgs.models.orgs import DirectoryService, Org
 from orgs.models.roles import Role
 from orgs.permissions import DEFAULT_ROLES
+from orgs.read_once import once
 
 # Days in cold storage (the original's figure).
 DEFAULT_RETENTION_DAYS = 365
@@ -48,6 +49,12 @@ def effective_settings(tried: TriedSettings = AS_STORED) -> dict[int, Effective]
 
     With ``tried`` they are those that a change would lead to; the paths stay the stored ones.
     """
+    if tried is AS_STORED:
+        return dict(once("settings of orgs", lambda: _read_settings(AS_STORED)))
+    return _read_settings(tried)
+
+
+def _read_settings(tried: TriedSettings) -> dict[int, Effective]:
     own_roles: dict[int, set[str]] = {}
     links = Org.default_roles.through.objects.values_list("org_id", "role__name")
     for org_id, name in links:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from orgs.permissions import PERSONAL, Permission, holds
 
@@ -35,6 +36,12 @@ def beyond(actor: Holding, after: Holding, *, before: Holding = NOTHING) -> tupl
     console as a whole (``admin.system``) have no org. Personal permissions are left out: they allow nothing beyond
     one's own account, and everybody who creates users may give them.
     """
+    return _beyond(actor, after, before)
+
+
+# Thousands of users of an act hold the same few sets of roles.
+@lru_cache(maxsize=512)
+def _beyond(actor: Holding, after: Holding, before: Holding) -> tuple[str, ...]:
     gained = (key for key in after.permissions - PERSONAL if not _covers(before, key, _reach(after, key)))
     return tuple(sorted(key for key in gained if not _covers(actor, key, _reach(after, key))))
 

@@ -491,11 +491,14 @@ class TestWork:
         assert (act.state, act.done, turns) == (BulkState.DONE, 5, 4)
 
     def test_takes_larger_parts_while_they_are_quick_and_smaller_ones_while_they_are_slow(self) -> None:
-        sizes = [carrying_out._next_size(400, took=took) for took in (0.1, 0.5, 1.0)]
+        sizes = [carrying_out._next_size(2000, took=took) for took in (0.5, 1.0, 1.6, 6.0)]
 
-        assert sizes == [800, 400, 200]
+        assert sizes == [4000, 2000, 1250, 333]
+        assert carrying_out._next_size(carrying_out.FIRST_PART, took=0.01) == carrying_out.USUAL_PART
         assert carrying_out._next_size(carrying_out.LARGEST_PART, took=0.1) == carrying_out.LARGEST_PART
-        assert carrying_out._next_size(carrying_out.FIRST_PART, took=1.0) == carrying_out.FIRST_PART
+
+    def test_takes_no_small_parts_only_because_the_machine_is_busy(self) -> None:
+        assert carrying_out._next_size(carrying_out.FIRST_PART, took=2.0) == carrying_out.USUAL_PART
 
     def test_stops_when_it_is_cancelled(self, monkeypatch: pytest.MonkeyPatch) -> None:
         in_parts_of_two(monkeypatch)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 
 from directory.actions.bulk import left_out, single_acts
 from directory.actions.bulk.bulk_lease import BulkLease, claim, claim_dead
@@ -21,16 +21,17 @@ from directory.sync.lease import MAX_ATTEMPTS, Clock
 from directory.sync.run_interruptions import Cancelled, Leaving, TakenOver
 from orgs.actions import locks
 from orgs.actions.audit import Fact, note
-from orgs.bulk_writes import update_rows
 from orgs.models import User
+from orgs.read_once import reading_once
 
 log = logging.getLogger("rollcall.bulk")
 
-# The users of the first transaction: the page shows progress at once. About seventy statements are the same for any part, so
-# parts grow while they are quick, and shrink where they are slow.
+# The users of the first transaction: the page shows progress at once. Some 50 statements are the same for any part, so that
+# 1,000 users take little longer than 100: parts are large, of about AIM seconds, and only small where a part took very long.
 FIRST_PART = 200
-LARGEST_PART = 2000
-QUICK, SLOW = 0.3, 0.8
+USUAL_PART = 1000
+LARGEST_PART = 4000
+AIM, VERY_LONG = 1.0, 5.0
 # On SQLite an open transaction blocks all other writers, and these only look every tenth of a second.
 PAUSE_SQLITE = 0.05
 WITH_A_ROLE = (BulkKind.ADD_ROLE, BulkKind.REMOVE_ROLE)
@@ -54,8 +55,9 @@ def carry_out(act_id: int, *, clock: Clock, stay: Callable[[], None] = ignore_pr
     ends = time.monotonic() + turn if turn else None
     try:
         BulkAct.objects.filter(pk=act_id, started_at=None).update(started_at=clock())
+        with_a_role = BulkAct.objects.filter(pk=act_id, kind__in=WITH_A_ROLE).exists()
         last, size, begun = 0, FIRST_PART, time.monotonic()
-        while (reached := _part(lease, clock, after=last, size=size)) is not None:
+        while (reached := _part(lease, clock, with_a_role=with_a_role, after=last, size=size)) is not None:
             last, size = reached, _next_size(size, took=time.monotonic() - begun)
             stay()
             if ends is not None and time.monotonic() > ends:
@@ -81,18 +83,18 @@ def carry_out(act_id: int, *, clock: Clock, stay: Callable[[], None] = ignore_pr
 
 def _next_size(size: int, *, took: float) -> int:
     """Return how many users the next part has, after one of this size took so many seconds."""
-    if took < QUICK:
-        return min(2 * size, LARGEST_PART)
-    return max(size // 2, min(FIRST_PART, LARGEST_PART)) if took > SLOW else size
+    # A quick part may be one with nothing to do: the next one is at most five times as large.
+    wanted = int(size * min(AIM / max(took, 0.001), 5))
+    return min(max(wanted, FIRST_PART if took > VERY_LONG else USUAL_PART), LARGEST_PART)
 
 
 @transaction.atomic
-def _part(lease: BulkLease, clock: Clock, *, after: int, size: int) -> int | None:
+def _part(lease: BulkLease, clock: Clock, *, with_a_role: bool, after: int, size: int) -> int | None:
     """Do the next users of the act; end it when none is left. Return the last row that was done, None at the end.
 
     All rows up to ``after`` are done, so that the database does not read them again for each part.
     """
-    if BulkAct.objects.filter(pk=lease.act_id, kind__in=WITH_A_ROLE).exists():
+    if with_a_role:
         # Before the act's row: who deletes a role holds this lock, and takes the role from all acts.
         locks.roles()
     lease.renew()
@@ -102,15 +104,12 @@ def _part(lease: BulkLease, clock: Clock, *, after: int, size: int) -> int | Non
     if not waiting:
         _finish(lease, BulkState.DONE, at=clock())
         return None
-    terms, at = terms_of(act), clock()
-    if reason := problem(terms):
-        results = dict.fromkeys(waiting, UserResult(UserOutcome.LEFT_OUT, LeftOut.RULE, reason))
-        before: dict[int, tuple[int | None, bool]] = {}
-    else:
-        single_acts.lock(list(waiting), terms)
-        before = _before(list(waiting), terms)
-        results = _results(list(waiting), terms, at)
-    _store(waiting, results, before, at)
+    single_acts.lock(waiting, terms_of(act))
+    at = clock()
+    with reading_once():
+        # The acting person as they are now: the locks may have waited.
+        results = _results(waiting, terms_of(act), at)
+    _store(waiting, results, at)
     counts = Counter(result.outcome for result in results.values())
     lease.save(
         done=F("done") + counts[UserOutcome.DONE] + counts[UserOutcome.BLOCKED_INSTEAD],
@@ -122,40 +121,33 @@ def _part(lease: BulkLease, clock: Clock, *, after: int, size: int) -> int | Non
     return max(waiting.values())
 
 
-def _results(user_ids: Sequence[int], terms: BulkTerms, at: datetime) -> dict[int, UserResult]:
-    left = left_out.reasons_of(user_ids, terms)
+def _results(waiting: Mapping[int, int], terms: BulkTerms, at: datetime) -> dict[int, UserResult]:
+    if reason := problem(terms):
+        return dict.fromkeys(waiting, UserResult(UserOutcome.LEFT_OUT, LeftOut.RULE, reason))
+    _note_before(waiting.values(), terms)
+    left = left_out.reasons_of(waiting, terms)
     results = {pk: UserResult(UserOutcome.LEFT_OUT, reason) for pk, reason in left.items()}
-    return results | single_acts.do([pk for pk in user_ids if pk not in left], terms, at=at)
+    return results | single_acts.do([pk for pk in waiting if pk not in left], terms, at=at)
 
 
-def _before(user_ids: Sequence[int], terms: BulkTerms) -> dict[int, tuple[int | None, bool]]:
-    """Return what an undo needs, by user: the org before a move, and whether a user was blocked before."""
-    if terms.kind not in {BulkKind.MOVE, BulkKind.DEACTIVATE}:
-        return {}
-    users = User.objects.filter(pk__among=user_ids).values_list("pk", "org_id", "blocked")
-    return {pk: (org_id if terms.kind == BulkKind.MOVE else None, blocked) for pk, org_id, blocked in users}
+def _note_before(pks: Collection[int], terms: BulkTerms) -> None:
+    """Store what an undo needs: the org before a move, or whether a user was blocked before."""
+    users = User.objects.filter(pk=OuterRef("user"))
+    if terms.kind == BulkKind.MOVE:
+        BulkActUser.objects.filter(pk__among=pks).update(org_before=Subquery(users.values("org")[:1]))
+    elif terms.kind == BulkKind.DEACTIVATE:
+        BulkActUser.objects.filter(pk__among=pks).update(blocked_before=Subquery(users.values("blocked")[:1]))
 
 
-def _store(
-    waiting: Mapping[int, int],
-    results: Mapping[int, UserResult],
-    before: Mapping[int, tuple[int | None, bool]],
-    at: datetime,
-) -> None:
-    when = connection.ops.adapt_datetimefield_value(at)
-    rows = {}
+def _store(waiting: Mapping[int, int], results: Mapping[int, UserResult], at: datetime) -> None:
+    """Store the results, with one statement for all users of the same result."""
+    rows: dict[UserResult, list[int]] = {}
     for user_id, pk in waiting.items():
-        result, (org_id, blocked) = results[user_id], before.get(user_id, (None, False))
-        rows[pk] = {
-            "outcome": result.outcome.value,
-            "reason": str(result.reason),
-            "detail": result.detail,
-            "org_before": org_id,
-            "blocked_before": blocked,
-            "done_at": when,
-        }
-    columns = ["outcome", "reason", "detail", "org_before", "blocked_before", "done_at"]
-    update_rows(BulkActUser, rows, columns=columns)
+        rows.setdefault(results[user_id], []).append(pk)
+    for result, pks in rows.items():
+        BulkActUser.objects.filter(pk__among=set(pks)).update(
+            outcome=result.outcome, reason=result.reason, detail=result.detail, done_at=at
+        )
 
 
 @transaction.atomic

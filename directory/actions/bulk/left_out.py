@@ -155,7 +155,7 @@ def _gaining_by_move(users: UserQuerySet, terms: BulkTerms) -> Q:
     paths = dict(Org.objects.filter(pk__in=set(targets.values())).values_list("pk", "path"))
     current = escalation_guard.holdings(administrators)
     after = {pk: Holding(current[pk].permissions, paths[org]) for pk, org in targets.items() if org in paths}
-    return _among(escalation_guard.gains(after=after, by=terms.by)) | _into_greater_orgs(terms)
+    return _among(escalation_guard.gains(after=after, before=current, by=terms.by)) | _into_greater_orgs(terms)
 
 
 def _into_greater_orgs(terms: BulkTerms) -> Q:

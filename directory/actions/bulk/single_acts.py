@@ -34,7 +34,9 @@ def lock(user_ids: Collection[int], terms: BulkTerms) -> None:
         case BulkKind.MOVE:
             locks.orgs(set(terms.targets(user_ids).values()))
         case BulkKind.REACTIVATE:
+            # With the users.
             locks.orgs_of_users(user_ids)
+            return
         case BulkKind.HOLD:
             # As in an edit of the matter: a sync that holds users may write events of it meanwhile.
             list(Matter.objects.select_for_update(no_key=True).filter(pk=terms.matter.pk if terms.matter else 0))
@@ -52,7 +54,8 @@ def do(user_ids: Sequence[int], terms: BulkTerms, *, at: datetime) -> dict[int, 
         return {}
     try:
         with transaction.atomic(), locks.holding(user_ids):
-            instead = _act(user_ids, terms, at)
+            # Not as a list: Django looks at each value of a list.
+            instead = _act(dict.fromkeys(user_ids), terms, at)
     except (Refused, IntegrityError, DataError) as error:
         if len(user_ids) > 1:
             middle = len(user_ids) // 2
@@ -64,7 +67,7 @@ def do(user_ids: Sequence[int], terms: BulkTerms, *, at: datetime) -> dict[int, 
     return {pk: outcomes[pk in instead] for pk in user_ids}
 
 
-def _act(user_ids: Sequence[int], terms: BulkTerms, at: datetime) -> frozenset[int]:
+def _act(user_ids: Collection[int], terms: BulkTerms, at: datetime) -> frozenset[int]:
     """Call the action; return the users who were blocked instead, because they are on legal hold."""
     by = terms.by
     match terms.kind:
@@ -95,7 +98,7 @@ def _role(terms: BulkTerms) -> list[int]:
     return [terms.role.pk]
 
 
-def _reactivate(user_ids: Sequence[int], terms: BulkTerms, at: datetime) -> None:
+def _reactivate(user_ids: Collection[int], terms: BulkTerms, at: datetime) -> None:
     """Reactivate users; an undo also takes back what was done to users on hold, who were blocked instead."""
     waiting: set[int] = set()
     if terms.undone is not None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from directory import found_elsewhere
 from orgs.actions import locks
 from orgs.actions.users import org_moves
-from orgs.models import Org, User
+from orgs.models import Org
 from orgs.rules.actors import Actor
 
 
@@ -34,9 +34,4 @@ def move_each(*, moves: Mapping[int, int], by: Actor, at: datetime) -> frozenset
     # The order of locks: orgs before users.
     locks.orgs(moves.values())
     locks.users(moves)
-    strangers: list[int] = []
-    for org_id in sorted(set(moves.values())):
-        movers = [pk for pk, target in moves.items() if target == org_id]
-        unknown = User.objects.filter(found_elsewhere.unknown_in(org_id), pk__among=movers)
-        strangers += unknown.values_list("pk", flat=True)
-    return org_moves.move(moves=moves, strangers=strangers, by=by, at=at)
+    return org_moves.move(moves=moves, strangers=found_elsewhere.strangers_in(moves), by=by, at=at)

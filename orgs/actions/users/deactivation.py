@@ -52,11 +52,11 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
             pending_at=None,
             session_epoch=F("session_epoch") + 1,
         )
-    device_ids = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
+    device_ids = Device.objects.filter(user__among=leaving, active=True).order_by().values_list("pk", flat=True)
     with locks.holding(names):
         devices.deactivate(device_ids=list(device_ids), by=by, at=at, with_user=True)
     # A device may have been deactivated before, with a live archive.
-    others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
+    others = Device.objects.filter(user__among=leaving, active=False).order_by().values_list("pk", flat=True)
     archives.to_cold_storage(device_ids=list(others), at=at)
     note_all(leaving, "user deactivated", by=by, at=at, before={"active": True}, after={"active": False})
     return Deactivated(users=frozenset(leaving), on_hold=on_hold)
@@ -78,7 +78,9 @@ def reactivate(
     _refuse_in_orgs_out_of_use(changed)
     escalation_guard.refuse_above(user_ids=changed, doing="reactivate them", by=by)
     User.objects.filter(pk__among=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
-    device_ids = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
+    device_ids = (
+        Device.objects.filter(user__among=changed, deactivated_with_user=True).order_by().values_list("pk", flat=True)
+    )
     restored = Restored(0, 0)
     if with_devices:
         with locks.holding(changed):

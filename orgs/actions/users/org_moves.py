@@ -36,9 +36,9 @@ def move(
     locks.users(moves)
     current = {
         pk: (name, org_id, org_name)
-        for pk, name, org_id, org_name in User.objects.filter(pk__among=moves).values_list(
-            "pk", "username", "org_id", "org__name"
-        )
+        for pk, name, org_id, org_name in User.objects.filter(pk__among=moves)
+        .order_by("pk")
+        .values_list("pk", "username", "org_id", "org__name")
         if moves[pk] != org_id
     }
     escalation_guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
@@ -51,9 +51,9 @@ def move(
         _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)
     with locks.holding(moves):
         devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
+    orgs = {name: {"org": name} for name in {*names.values(), *(old for _, _, old in current.values())}}
     facts = [
-        Fact("user", pk, name, before={"org": old}, after={"org": names[moves[pk]]})
-        for pk, (name, _, old) in current.items()
+        Fact("user", pk, name, before=orgs[old], after=orgs[names[moves[pk]]]) for pk, (name, _, old) in current.items()
     ]
     note(facts, action="user moved", by=by, at=at)
     return frozenset(current)

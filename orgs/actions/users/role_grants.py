@@ -12,7 +12,8 @@ from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.users.last_sysadmin import refuse_to_lose
 from orgs.bulk_writes import insert_rows
-from orgs.models import Role, RoleGrant, User
+from orgs.models import RoleGrant, User
+from orgs.models.roles import all_roles
 from orgs.rules.actors import Actor
 
 
@@ -29,15 +30,30 @@ def set_roles(
     """
     locks.roles()
     locks.users(roles)
-    all_roles = {role.pk: role for role in Role.objects.all()}
-    grants = _grants_of(roles)
-    names = dict(User.objects.filter(pk__among=roles).values_list("pk", "username"))
-    changed = [pk for pk in names if frozenset(grants[pk]) != roles[pk]]
+    return _store(roles, _grants_of(roles), sessions_ended_of, by=by, at=at)
+
+
+def _store(
+    roles: Mapping[int, frozenset[int]],
+    grants: Mapping[int, Mapping[int, int]],
+    sessions_ended_of: Collection[int] = (),
+    *,
+    by: Actor,
+    at: datetime,
+) -> frozenset[int]:
+    """Give users, whom the caller has locked, these roles instead of those that their ``grants`` give."""
+    roles_by_id = {role.pk: role for role in all_roles()}
+    names = dict(User.objects.filter(pk__among=roles).order_by("pk").values_list("pk", "username"))
+    changed = {pk: roles[pk] for pk in names if grants[pk].keys() != roles[pk]}
+    if not changed:
+        return frozenset()
+    admin = {pk for pk, role in roles_by_id.items() if role.holds_admin}
+    gaining = [pk for pk, role_ids in changed.items() if not admin.isdisjoint(role_ids)]
     refuse_to_lose(
-        losing=[pk for pk in changed if _holds_admin(grants[pk], all_roles) and not _holds_admin(roles[pk], all_roles)],
-        gaining=[pk for pk in changed if _holds_admin(roles[pk], all_roles)],
+        losing=[pk for pk in changed if not admin.isdisjoint(grants[pk]) and admin.isdisjoint(roles[pk])],
+        gaining=gaining,
     )
-    escalation_guard.refuse_role_sets({pk: roles[pk] for pk in changed}, all_roles, by=by)
+    escalation_guard.refuse_role_sets(changed, roles_by_id, by=by)
     lost = [grant for pk in changed for role, grant in grants[pk].items() if role not in roles[pk]]
     gained = [(pk, role) for pk in changed for role in sorted(roles[pk]) if role not in grants[pk]]
     with (
@@ -48,15 +64,15 @@ def set_roles(
         insert_grants(gained, by=by, at=at)
     signed_in = [pk for pk in changed if pk not in sessions_ended_of]
     User.objects.filter(pk__among=signed_in).update(session_epoch=F("session_epoch") + 1)
+    named: dict[frozenset[int], dict[str, list[str]]] = {}
+
+    def in_words(role_ids: frozenset[int]) -> dict[str, list[str]]:
+        if role_ids not in named:
+            named[role_ids] = {"roles": sorted(roles_by_id[role].name for role in role_ids)}
+        return named[role_ids]
+
     facts = [
-        Fact(
-            "user",
-            pk,
-            names[pk],
-            before={"roles": sorted(all_roles[role].name for role in grants[pk])},
-            after={"roles": sorted(all_roles[role].name for role in roles[pk])},
-        )
-        for pk in changed
+        Fact("user", pk, names[pk], before=in_words(frozenset(grants[pk])), after=in_words(roles[pk])) for pk in changed
     ]
     note(facts, action="roles set", by=by, at=at)
     return frozenset(changed)
@@ -74,11 +90,11 @@ def change_roles(
     """
     locks.roles()
     locks.users(user_ids)
-    present = {pk: frozenset(grants) for pk, grants in _grants_of(user_ids).items()}
+    grants = _grants_of(user_ids)
     escalation_guard.refuse_to_take(role_ids=removed, user_ids=user_ids, by=by)
-    wanted = {pk: role_ids.difference(removed).union(added) for pk, role_ids in present.items()}
-    with locks.holding(user_ids):
-        return set_roles(roles={pk: wanted[pk] for pk in present if wanted[pk] != present[pk]}, by=by, at=at)
+    wanted = {pk: frozenset(present).difference(removed).union(added) for pk, present in grants.items()}
+    changing = {pk: role_ids for pk, role_ids in wanted.items() if role_ids != grants[pk].keys()}
+    return _store(changing, grants, by=by, at=at)
 
 
 def insert_grants(granted: Iterable[tuple[int, int]], *, by: Actor, at: datetime) -> None:
@@ -91,10 +107,8 @@ def insert_grants(granted: Iterable[tuple[int, int]], *, by: Actor, at: datetime
 def _grants_of(user_ids: Collection[int]) -> dict[int, dict[int, int]]:
     """Return the ids of these users' grants, by user and role."""
     grants: dict[int, dict[int, int]] = {pk: {} for pk in user_ids}
-    for grant, user, role in RoleGrant.objects.filter(user__among=user_ids).values_list("pk", "user_id", "role_id"):
+    for grant, user, role in (
+        RoleGrant.objects.filter(user__among=user_ids).order_by().values_list("pk", "user_id", "role_id")
+    ):
         grants[user][role] = grant
     return grants
-
-
-def _holds_admin(role_ids: Iterable[int], all_roles: Mapping[int, Role]) -> bool:
-    return any(all_roles[role].holds_admin for role in role_ids)

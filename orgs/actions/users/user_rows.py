@@ -34,5 +34,6 @@ def note_all(
     after: Mapping[str, object] | None = None,
 ) -> None:
     """Write an audit row for each of these users (usernames by id)."""
-    facts = [Fact("user", pk, name, before=before or {}, after=after or {}) for pk, name in users.items()]
+    was, becomes = before or {}, after or {}
+    facts = [Fact("user", pk, name, before=was, after=becomes) for pk, name in users.items()]
     note(facts, action=action, by=by, at=at)
