@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from orgs.actions.errors import Refused
 from orgs.models import Archive, Device, Org, RoleGrant, User
@@ -170,6 +170,20 @@ def orgs_of_users(user_ids: Collection[int]) -> None:
     # If a user was moved to another org before the lock, locking that org now, after users, could deadlock with an action
     # that changes the org and then forgets passwords of users.
     _until_they_stay(lambda: set(chosen.values_list("org_id", flat=True)), lock)
+
+
+def users_to_be_named(users: QuerySet[User], *, beside: Collection[int] = ()) -> None:
+    """Take the lock that rows which name these users, and those ``beside``, need anyway: each by id; a shared lock.
+
+    PostgreSQL takes it for each foreign key as the transaction ends, in the order in which the rows were stored. A row that
+    names its author first would lock the author before users with smaller ids, and could deadlock with an act on both.
+    """
+    if connection.vendor == "postgresql":
+        chosen = User.objects.filter(Q(pk__in=users.order_by().values("pk")) | Q(pk__in=beside))
+        statement, parameters = chosen.order_by("pk").values("pk").query.sql_with_params()
+        with connection.cursor() as cursor:
+            # Django has no API for FOR KEY SHARE.
+            cursor.execute(f"{statement} FOR KEY SHARE", parameters)
 
 
 def owners_of_devices(device_ids: Collection[int]) -> None:

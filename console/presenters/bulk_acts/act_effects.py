@@ -28,6 +28,9 @@ _WHY: dict[LeftOut, Promise] = {
     LeftOut.UNFIT: gettext_lazy("Deactivated, so signed out already."),
     LeftOut.ORG_OUT_OF_USE: gettext_lazy("In an org that is not in use: move them to another org first."),
     LeftOut.CHANGED: gettext_lazy("Changed since, by somebody else: they stay as they are."),
+    LeftOut.TRAIL_TOO_SHORT: gettext_lazy(
+        "Done too long ago: the audit trail no longer shows who has changed them since. Change them by hand."
+    ),
     LeftOut.HOLDS_MORE: gettext_lazy("Hold more than you do, or would: only somebody who holds it too may do this."),
     LeftOut.LAST_SYSADMIN: gettext_lazy("The last active SYSADMIN: someone has to hold the role."),
 }

@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, OuterRef, Subquery
 
 from directory.actions.bulk import left_out, single_acts
 from directory.actions.bulk.bulk_lease import BulkLease, claim, claim_dead
 from directory.actions.bulk.bulk_terms import BulkTerms, problem, terms_of
+from directory.actions.bulk.held_rows import GIVEN_UP, held_by_others, put_off
 from directory.actions.bulk.single_acts import UserResult
 from directory.actions.bulk.waking import wake_worker
 from directory.models import BulkAct, BulkActUser, BulkKind, BulkState, LeftOut, UserOutcome
@@ -52,33 +53,50 @@ def carry_out(act_id: int, *, clock: Clock, stay: Callable[[], None] = ignore_pr
     lease = claim(act_id)
     if lease is None:
         return False
-    ends = time.monotonic() + turn if turn else None
     try:
-        BulkAct.objects.filter(pk=act_id, started_at=None).update(started_at=clock())
-        with_a_role = BulkAct.objects.filter(pk=act_id, kind__in=WITH_A_ROLE).exists()
-        last, size, begun = 0, FIRST_PART, time.monotonic()
-        while (reached := _part(lease, clock, with_a_role=with_a_role, after=last, size=size)) is not None:
-            last, size = reached, _next_size(size, took=time.monotonic() - begun)
-            stay()
-            if ends is not None and time.monotonic() > ends:
-                lease.release(counted=False)
-                return True
-            if connection.vendor == "sqlite":
-                time.sleep(PAUSE_SQLITE)
-            begun = time.monotonic()
+        return _work(lease, clock, stay, ends=time.monotonic() + turn if turn else None)
     except TakenOver as error:
         log.warning("%s", error)
     except Cancelled:
         _finish(lease, BulkState.CANCELLED, at=clock())
     except Leaving:
         lease.release(counted=False)
+    except OperationalError as error:
+        if not held_by_others(error):
+            _leave(lease)
+            raise
+        log.warning("bulk act %s waits for rows that others hold: %s", act_id, str(error).strip())
+        if not put_off(lease, at=clock()):
+            _finish(lease, BulkState.FAILED, at=clock(), error=GIVEN_UP)
     except BaseException:
-        # A bug, a broken database, or a worker that is stopped: another one goes on from the rows.
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
-        lease.release()
+        # A bug, or a worker that is stopped: another one goes on from the rows.
+        _leave(lease)
         raise
     return False
+
+
+def _work(lease: BulkLease, clock: Clock, stay: Callable[[], None], *, ends: float | None) -> bool:
+    """Do one part after the other, until the end of the act or the turn; return whether work is left."""
+    BulkAct.objects.filter(pk=lease.act_id, started_at=None).update(started_at=clock())
+    with_a_role = BulkAct.objects.filter(pk=lease.act_id, kind__in=WITH_A_ROLE).exists()
+    last, size, begun = 0, FIRST_PART, time.monotonic()
+    while (reached := _part(lease, clock, with_a_role=with_a_role, after=last, size=size)) is not None:
+        last, size = reached, _next_size(size, took=time.monotonic() - begun)
+        stay()
+        if ends is not None and time.monotonic() > ends:
+            lease.release(counted=False)
+            return True
+        if connection.vendor == "sqlite":
+            time.sleep(PAUSE_SQLITE)
+        begun = time.monotonic()
+    return False
+
+
+def _leave(lease: BulkLease) -> None:
+    """Leave the act to the next worker, after an attempt that counts."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+    lease.release()
 
 
 def _next_size(size: int, *, took: float) -> int:
@@ -117,6 +135,7 @@ def _part(lease: BulkLease, clock: Clock, *, with_a_role: bool, after: int, size
         failed=F("failed") + counts[UserOutcome.FAILED],
         # The limit of attempts is for acts that die without any progress.
         attempts=1,
+        waits_since=None,
     )
     return max(waiting.values())
 

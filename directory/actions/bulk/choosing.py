@@ -9,6 +9,7 @@ from django.db import connection, transaction
 
 from directory.input_errors import Refused
 from directory.models import BulkAct, BulkActUser, BulkKind, BulkState, UserOutcome
+from orgs.actions import locks
 from orgs.models import User
 from orgs.models.users import UserQuerySet
 from orgs.rules.actors import Actor
@@ -76,6 +77,8 @@ def _prepared(act: BulkAct, users: UserQuerySet, *, by: Actor, at: datetime) -> 
     act.total = _note_users(act.pk, users)
     if not act.total:
         raise Refused("nobody is chosen: tick users in the list first")
+    named = BulkActUser.objects.filter(bulk_act=act).order_by()
+    locks.users_to_be_named(User.objects.filter(pk__in=named.values("user")), beside=[act.started_by_id])
     act.save(update_fields=["total"])
     return act
 

@@ -82,6 +82,9 @@ def confirm(*, act: BulkAct, argument: Argument, confirmed: BulkConfirmation, by
         Refused: when somebody else has prepared it, it was confirmed before or too long ago, its argument is missing or
             not for this person, or the number or the password that a large act needs is missing.
     """
+    # The order of locks, as in a part: roles, the act, orgs, users. The act comes to name the role and the org.
+    if argument.role is not None:
+        locks.roles()
     stored = BulkAct.objects.select_for_update().get(pk=act.pk)
     if stored.started_by_id != by.user_id or stored.state != BulkState.PREPARED:
         raise Refused("this act was confirmed already, or belongs to somebody else")
@@ -93,6 +96,8 @@ def confirm(*, act: BulkAct, argument: Argument, confirmed: BulkConfirmation, by
         raise Refused("something is missing: choose it first")
     if reason := problem(terms):
         raise Refused(reason)
+    if terms.org is not None:
+        locks.orgs([terms.org.pk])
     # Of two acts that one person confirms at the same moment, the second counts the first.
     locks.users([terms.person.pk])
     numbers = figures(stored, terms, at=at)

@@ -82,6 +82,7 @@ def _reasons(terms: BulkTerms) -> Iterator[tuple[LeftOut, Condition]]:
         yield LeftOut.OWN, lambda _users: Q(pk=terms.person.pk)
     if terms.undone is not None:
         yield LeftOut.CHANGED, lambda _users: _changed_since(terms)
+        yield LeftOut.TRAIL_TOO_SHORT, lambda _users: ~_in_the_trail(terms)
     yield LeftOut.ALREADY, lambda _users: _already(terms)
     yield from _states_that_do_not_fit(terms)
     if (holding_more := _HOLDING_MORE.get(terms.kind)) is not None:
@@ -129,6 +130,17 @@ def _changed_since(terms: BulkTerms) -> Q:
     by_others = later.filter(Q(bulk_act_id=None) | ~Q(bulk_act_id=undone.pk if undone else None))
     changed = terms.undone_rows().filter(outcome__in=(UserOutcome.DONE, UserOutcome.BLOCKED_INSTEAD))
     return ~Q(Exists(changed)) | Q(Exists(by_others))
+
+
+def _in_the_trail(terms: BulkTerms) -> Q:
+    """Return the condition that the trail still has what the undone act did to the user, and so all that came later.
+
+    Retention removes the old entries about an object from its first one on, so no gap comes after an entry that is left.
+    """
+    own = AuditEntry.objects.filter(
+        object_type="user", object_id=OuterRef("pk"), bulk_act_id=terms.undone.pk if terms.undone else 0
+    )
+    return Q(Exists(own))
 
 
 def _goes_back_to(terms: BulkTerms, orgs: OrgQuerySet) -> Q:

@@ -63,6 +63,10 @@ class LeftOut(models.TextChoices):
     UNFIT = "unfit", _("deactivated, so signed out already")
     ORG_OUT_OF_USE = "org out of use", _("in an org that is not in use")
     CHANGED = "changed", _("changed since, by somebody else")
+    TRAIL_TOO_SHORT = (
+        "trail too short",
+        _("done too long ago: the audit trail no longer shows who has changed them since"),
+    )
     HOLDS_MORE = "holds more", _("would give more than the acting person holds")
     LAST_SYSADMIN = "last SYSADMIN", _("the last active SYSADMIN")
     RULE = "rule", _("a rule forbids it")
@@ -135,6 +139,8 @@ class BulkAct(models.Model):
     fence = models.PositiveIntegerField(default=0, editable=False)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
+    # Since when the next users are held by other work; empty after any progress.
+    waits_since = models.DateTimeField(_("waits since"), null=True, blank=True)
     error = models.TextField(_("error"), blank=True)
 
     objects = models.Manager.from_queryset(BulkActQuerySet)()
