@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec
+from urllib.parse import urlsplit
 
 from django.contrib.auth.backends import BaseBackend
 from django.core.exceptions import PermissionDenied
@@ -14,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 from console.http.page_requests import PageRequest as HtmxRequest
-from console.security import security_log, sign_in_reasons
+from console.security import kept_forms, security_log, sign_in_reasons
 from console.security.sessions import is_confirmed
 from orgs.models import User
 from orgs.permissions import Permission
@@ -112,18 +113,47 @@ def confirmed(view: View[P]) -> View[P]:
     def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         return view(request, *args, **kwargs) if is_confirmed(request) else ask_to_confirm(request)
 
-    guarded.confirmed = True  # type: ignore[attr-defined]  # the test that walks all pages reads it
+    # The test that walks all pages reads it, and whoever asks before a form is sent.
+    guarded.confirmed = True  # type: ignore[attr-defined]
     return guarded
 
 
+def confirmed_if(check: Callable[..., bool]) -> Callable[[View[P]], View[P]]:
+    """Note that a view asks for the password itself where ``check`` is true; put this decorator below ``require``.
+
+    ``check`` gets a request that has the form's fields in its query, and the arguments of the view.
+    """
+
+    def noted(view: View[P]) -> View[P]:
+        view.confirmed_if = check  # type: ignore[attr-defined]
+        return view
+
+    return noted
+
+
 def ask_to_confirm(request: HttpRequest) -> HttpResponseBase:
-    """Redirect to the page that asks for the password, and from there back; nothing is done yet."""
-    back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.headers.get("Referer", "")
-    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
-        back = reverse("dashboard")
+    """Redirect to the page that asks for the password, and from there back; nothing is done yet.
+
+    A form goes along, unless it holds a secret or a file: the page that asks has it, and sends it afterwards.
+    """
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else _page_of_the_form(request)
     address = f"{reverse('session:confirm')}?{urlencode({'next': back})}"
-    is_htmx = "HX-Request" in request.headers
-    return HttpResponseClientRedirect(address) if is_htmx else HttpResponseRedirect(address)
+    if "HX-Request" in request.headers:
+        return HttpResponseClientRedirect(address)
+    if request.method != "POST":
+        return HttpResponseRedirect(address)
+    if kept_forms.can_be_kept(request):
+        meant_for = urlencode({"sent": request.get_full_path()})
+        return HttpResponseRedirect(f"{address}&{meant_for}", preserve_request=True)
+    return HttpResponseRedirect(f"{address}&lost=yes")
+
+
+def _page_of_the_form(request: HttpRequest) -> str:
+    """Return the address, without the host, of the page that the form of a request was on; else that of the dashboard."""
+    address = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
+        return reverse("dashboard")
+    return urlsplit(address)._replace(scheme="", netloc="").geturl() or reverse("dashboard")
 
 
 def author(request: ConsoleRequest) -> Actor:

@@ -95,7 +95,7 @@ def confirm(request: HttpRequest) -> None:
     request.session[CONFIRMED] = int(timezone.now().timestamp())
 
 
-def is_confirmed(request: HttpRequest) -> bool:
-    """Return whether the password was entered in the last ``CONFIRMED_SECONDS``."""
-    now = int(timezone.now().timestamp())
-    return now - int(request.session.get(CONFIRMED, 0)) < settings.CONFIRMED_SECONDS
+def is_confirmed(request: HttpRequest, *, seconds_more: int = 0) -> bool:
+    """Return whether the password was entered in the last ``CONFIRMED_SECONDS``, and still counts ``seconds_more``."""
+    then = int(timezone.now().timestamp()) + seconds_more
+    return then - int(request.session.get(CONFIRMED, 0)) < settings.CONFIRMED_SECONDS

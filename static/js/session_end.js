@@ -1,6 +1,6 @@
 // After the end of a session, a request of htmx gets the sign-in page instead of its part of the page.
 // If something was typed, the user signs in in place and the request is made again; else the sign-in opens as a page.
-import { hasTyped, signedIn } from "./sign_in_place.js";
+import { hasTyped, mayBeSent } from "./sign_in_place.js";
 
 document.addEventListener("htmx:beforeSwap", async (event) => {
   const signIn = document.body.dataset.signIn;
@@ -12,5 +12,5 @@ document.addEventListener("htmx:beforeSwap", async (event) => {
     return;
   }
   const { verb, path, elt, target } = event.detail.requestConfig;
-  if (await signedIn()) window.htmx.ajax(verb, path, { source: elt, target });
+  if (await mayBeSent(path)) window.htmx.ajax(verb, path, { source: elt, target });
 });

@@ -49,9 +49,10 @@ class Attempt:
     def goes_to(self, response: Any, address: str) -> None:
         """Note a redirect, which has to lead to an address that begins like this."""
         found = response.headers.get("Location", "")
-        assert response.status_code == 302, f"answered {response.status_code}, not 302"
+        # A form that waits for a confirmation goes along to the page that asks.
+        assert response.status_code in {302, 307}, f"answered {response.status_code}, not 302 or 307"
         assert found.startswith(address), f"leads to {found}, not {address}"
-        self.note(f"302 to {address}")
+        self.note(f"{response.status_code} to {address}")
 
     def summary(self) -> str:
         """Return what was seen, in one line."""

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from allauth.core import context
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth
 from django.core.exceptions import ValidationError
@@ -16,6 +17,8 @@ from orgs.models import User
 
 Checked = TypeVar("Checked")
 
+# Where the session keeps the challenge of a new passkey: confirming it is you begins another one meanwhile.
+_TO_ADD = "new_passkey"
 # The longest answer of a browser that is looked at.
 LONGEST = 20_000
 # What the checks raise for an answer that no browser gives: wrong types, missing keys, bytes that are no CBOR or no key.
@@ -34,7 +37,10 @@ _WRONG = (
 
 def options_to_add(user: User) -> str:
     """Return what the browser needs to make a passkey, as JSON; it begins a new challenge."""
-    return json.dumps(auth.begin_registration(user, passwordless=False), cls=DjangoJSONEncoder)
+    options = json.dumps(auth.begin_registration(user, passwordless=False), cls=DjangoJSONEncoder)
+    context.request.session[_TO_ADD] = auth.get_state()
+    auth.clear_state()
+    return options
 
 
 def options_to_use(user: User) -> str:
@@ -44,10 +50,12 @@ def options_to_use(user: User) -> str:
 
 def checked_new(answer: str) -> dict[str, Any] | None:
     """Return the browser's answer with a new passkey if it is right, else None; the challenge counts once."""
+    challenge = context.request.session.pop(_TO_ADD, None)
 
     def check() -> dict[str, Any]:
         credential: dict[str, Any] = json.loads(answer)
         auth.parse_registration_response(credential)
+        auth.set_state(challenge)
         auth.complete_registration(credential)
         return credential
 

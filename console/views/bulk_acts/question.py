@@ -20,7 +20,7 @@ from console.http.page_requests import render_page
 from console.listing.filters.chosen_users import chosen_users
 from console.presenters.bulk_acts.act_effects import bulk_effects
 from console.presenters.bulk_acts.act_kinds import words_of
-from console.security.access import ConsoleRequest, ask_to_confirm, author, require
+from console.security.access import ConsoleRequest, ask_to_confirm, author, confirmed_if, require
 from console.security.sessions import is_confirmed
 from console.views.acts import carry_out
 from directory.actions.bulk import choosing, confirmation
@@ -28,6 +28,7 @@ from directory.actions.bulk.bulk_terms import WITH_ARGUMENT, BulkTerms, problem,
 from directory.actions.bulk.confirmation import BulkConfirmation
 from directory.input_errors import Refused
 from directory.models import BulkAct, BulkKind, BulkState
+from directory.models.bulk.bulk_acts import BulkActQuerySet
 from directory.values.bulk import bulk_limits
 from orgs.models import User
 from orgs.models.users import UserQuerySet
@@ -84,26 +85,55 @@ class _BulkQuestion:
         return f"{reverse('bulk_acts:ask', args=[self.act.pk])}?{urlencode(self.parameters)}"
 
 
+def _own_acts(viewer: User) -> BulkActQuerySet:
+    acts: BulkActQuerySet = BulkAct.objects.filter(started_by=viewer)
+    return acts.select_related("org", "role", "matter", "undo_of")
+
+
+def _needed(act: BulkAct) -> str | None:
+    """Return what the act needs: the name of the field of the form; None if it needs nothing."""
+    return None if act.undo_of_id is not None else WITH_ARGUMENT.get(BulkKind(act.kind))
+
+
+def _question(act: BulkAct, form: ArgumentForm) -> _BulkQuestion:
+    return _BulkQuestion(act, confirmation.with_argument(terms_of(act), form.argument), form)
+
+
+def _wants_password(request: ConsoleRequest, pk: int) -> bool:
+    """Return whether an act of the viewer, with what is chosen for it, needs the password again."""
+    act = _own_acts(request.user).filter(pk=pk, state=BulkState.PREPARED).first()
+    if act is None or confirmation.needs_password(act):
+        return act is not None
+    form = ArgumentForm(request.GET, needed=_needed(act), viewer=request.user)
+    return form.is_valid() and bool(_limits(_question(act, form)))
+
+
+def _limits(question: _BulkQuestion) -> list[str]:
+    return bulk_limits.passed(confirmation.figures(question.act, question.terms, at=timezone.now()))
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.USER)
+@confirmed_if(_wants_password)
 def ask(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     """Let the viewer choose what the act needs; then show its effects and ask; then put it into the queue."""
-    own = BulkAct.objects.filter(started_by=request.user).select_related("org", "role", "matter", "undo_of")
-    act = get_object_or_404(own, pk=pk)
+    act = get_object_or_404(_own_acts(request.user), pk=pk)
     if act.state != BulkState.PREPARED:
         return HttpResponseRedirect(reverse("bulk_acts:detail", args=[act.pk]))
     if confirmation.needs_password(act) and not is_confirmed(request):
         return ask_to_confirm(request)
-    needed = None if act.undo_of_id is not None else WITH_ARGUMENT.get(BulkKind(act.kind))
+    needed = _needed(act)
     form = ArgumentForm(request.POST if request.method == "POST" else request.GET, needed=needed, viewer=request.user)
     if not form.is_valid():
         context = {"act": act, "form": form, "words": words_of(act.kind), "tried": needed in request.GET}
         return render_page(request, "bulk_acts/argument.html", context)
-    question = _BulkQuestion(act, confirmation.with_argument(terms_of(act), form.argument), form)
+    question = _question(act, form)
     return _confirm(request, question) if request.method == "POST" else _show(request, question)
 
 
-def _confirm(request: ConsoleRequest, question: _BulkQuestion) -> HttpResponse:
+def _confirm(request: ConsoleRequest, question: _BulkQuestion) -> HttpResponseBase:
+    if not is_confirmed(request) and _limits(question):
+        return ask_to_confirm(request)
     count = TypedCountForm(request.POST)
     typed = count.cleaned_data["typed"] if count.is_valid() else None
     confirmed = BulkConfirmation(typed=typed, password_entered=is_confirmed(request))
@@ -129,7 +159,6 @@ def _show(request: ConsoleRequest, question: _BulkQuestion) -> HttpResponse:
         "problem": problem(terms),
         "limits": limits,
         "must_confirm": bool(limits) and not is_confirmed(request),
-        "confirm_address": f"{reverse('session:confirm')}?{urlencode({'next': question.address})}",
         "count_form": TypedCountForm() if bulk_limits.needs_count(figures) else None,
         "given": list(question.parameters.items()),
     }

@@ -18,7 +18,7 @@ from console.forms.preset_filling import fill_in
 from console.forms.sync_settings import IntervalForm
 from console.http.page_requests import render_page
 from console.presenters.ldap_servers import cautions, effects_of_deleting, server_rows, warnings
-from console.security.access import ConsoleRequest, author, require
+from console.security.access import ConsoleRequest, author, confirmed_if, require
 from console.security.sessions import is_confirmed
 from console.views.acts import carry_out
 from directory.actions import servers, sync_settings
@@ -26,6 +26,7 @@ from directory.input_errors import Invalid, Unanswered
 from directory.models import LdapServer, SyncSettings
 from directory.servers import presets
 from directory.sync.read import syncrepl_failures
+from orgs.models import Role
 from orgs.permissions import Permission
 
 
@@ -66,8 +67,19 @@ def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:
     return True
 
 
+def _grants_admin_anew(request: ConsoleRequest, pk: int = 0) -> bool:
+    """Return whether a server is about to be allowed to grant a role that holds ``admin``, by a viewer who may do so."""
+    chosen = [int(key) for key in request.GET.getlist("grantable_roles") if key.isdecimal() and len(key) < 19]
+    if not chosen or not request.user.may(Permission.ADMIN):
+        return False
+    servers_now = LdapServer.objects.visible_to(request.user).filter(pk=pk)
+    already = Role.objects.filter(pk__in=servers_now.values("grantable_roles"))
+    return any(role.holds_admin for role in Role.objects.filter(pk__in=chosen).exclude(pk__in=already))
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
+@confirmed_if(_grants_admin_anew)
 def server_add(request: ConsoleRequest) -> HttpResponse:
     """Create a server."""
     return _form_page(request, None)
@@ -75,6 +87,7 @@ def server_add(request: ConsoleRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
+@confirmed_if(_grants_admin_anew)
 def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Change a server."""
     return _form_page(request, get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk))

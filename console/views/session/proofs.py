@@ -16,7 +16,13 @@ from console.security.second_factors import passkeys, second_step
 from orgs.actions.errors import Refused
 from orgs.actions.users import second_factors, sign_in_trail
 from orgs.models import User
-from orgs.rules.second_factors import CODE_APP, PASSKEY
+from orgs.rules.second_factors import CODE_APP, PASSKEY, second_factors_of
+
+
+def factors_to_show(user: User) -> dict[str, object]:
+    """Return what a page that asks for a second factor shows; it begins a new challenge for passkeys."""
+    found = second_factors_of(user)
+    return {"factors": found, "passkey_options": passkeys.options_to_use(user) if found.passkeys else ""}
 
 
 def proven_by_password(request: HttpRequest, form: Form, username: str, password: str) -> User | None:

@@ -1,4 +1,4 @@
-"""Signing in with a password and a second factor, confirming it is you, and signing out."""
+"""Signing in with a password and a second factor, and signing out."""
 
 from __future__ import annotations
 
@@ -13,17 +13,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.forms.session import CodeForm, ConfirmForm, SignInForm
-from console.http.page_requests import render_page
+from console.forms.session import CodeForm, SignInForm
 from console.security import security_log, sessions, sign_in_throttle
-from console.security.access import ConsoleRequest, require
-from console.security.second_factors import passkeys, second_step
+from console.security.second_factors import second_step
 from console.security.second_factors.required_by_role import is_missing, open_without_second_factor
+from console.views.session.confirmation import must_confirm
 from console.views.session.next_address import keeping_next, next_address, parameter
-from console.views.session.proofs import let_in, proven_by_password, proven_by_second_factor
+from console.views.session.proofs import factors_to_show, let_in, proven_by_password, proven_by_second_factor
 from orgs.actions.users import sign_in_trail
 from orgs.models import User
-from orgs.permissions import Permission
 from orgs.rules.second_factors import RECOVERY_CODE, has_second_factor, second_factors_of
 
 
@@ -67,14 +65,8 @@ def second_step_page(request: HttpRequest) -> HttpResponse:
         if kind == RECOVERY_CODE:
             _warn_of_few_codes(request, user)
         return _go_on(request, user)
-    context = {"form": form, "next": parameter(request), "person": user, **_factors(user)}
+    context = {"form": form, "next": parameter(request), "person": user, **factors_to_show(user)}
     return render(request, "session/second_step.html", context)
-
-
-def _factors(user: User) -> dict[str, object]:
-    """Return what a page that asks for a second factor shows; it begins a new challenge for passkeys."""
-    found = second_factors_of(user)
-    return {"factors": found, "passkey_options": passkeys.options_to_use(user) if found.passkeys else ""}
 
 
 def _warn_of_few_codes(request: HttpRequest, user: User) -> None:
@@ -87,35 +79,6 @@ def _go_on(request: HttpRequest, user: User) -> HttpResponse:
     response = redirect(next_address(request))
     sign_in_throttle.remember_browser(response, user.username)
     return response
-
-
-@open_without_second_factor
-@never_cache
-@require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.CONSOLE_LOGIN)
-def confirm(request: ConsoleRequest) -> HttpResponse:
-    """Ask the signed-in user for the password or the second factor again, before a dangerous page."""
-    form, code_form = ConfirmForm(), CodeForm()
-    if request.method == "POST":
-        form, code_form, proven = _confirmation(request)
-        if proven:
-            sessions.confirm(request)
-            return redirect(next_address(request))
-    context = {"form": form, "code_form": code_form, "next": parameter(request), **_factors(request.user)}
-    return render_page(request, "session/confirm.html", context)
-
-
-def _confirmation(request: ConsoleRequest) -> tuple[ConfirmForm, CodeForm, bool]:
-    """Return both forms with their errors, and whether the request proves who the user is."""
-    if {"code", "answer"} & request.POST.keys() and has_second_factor(request.user):
-        code_form = CodeForm(request.POST)
-        kind = proven_by_second_factor(request, code_form, request.user, at=timezone.now())
-        return ConfirmForm(), code_form, bool(kind)
-    form = ConfirmForm(request.POST)
-    if not form.is_valid():
-        return form, CodeForm(), False
-    user = proven_by_password(request, form, request.user.get_username(), form.cleaned_data["password"])
-    return form, CodeForm(), user is not None and user.pk == request.user.pk
 
 
 @open_without_second_factor
@@ -134,9 +97,17 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def state(request: HttpRequest) -> HttpResponse:
-    """Return who is signed in, and the token for forms; js/sign_in_place.js asks before it sends a form."""
+    """Return who is signed in, the token for forms, and whether the form needs a confirmation first.
+
+    js/sign_in_place.js asks before it sends a form to the address ``form``.
+    """
     user = request.user.get_username() if request.user.is_authenticated else ""
-    found = {"user": user, "token": get_token(request), "needs_second_factor": is_missing(request)}
+    found = {
+        "user": user,
+        "token": get_token(request),
+        "needs_second_factor": is_missing(request),
+        "must_confirm": bool(user) and must_confirm(request),
+    }
     return JsonResponse(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.views.session import forgotten_password, sign_in
+from console.views.session import confirmation, forgotten_password, sign_in
 
 app_name = "session"
 urlpatterns = [
@@ -14,5 +14,5 @@ urlpatterns = [
     path("sign-in/new-password/", forgotten_password.new_password, name="new-password"),
     path("sign-in/state/", sign_in.state, name="state"),
     path("sign-out/", sign_in.sign_out, name="sign-out"),
-    path("confirm/", sign_in.confirm, name="confirm"),
+    path("confirm/", confirmation.confirm, name="confirm"),
 ]

@@ -154,11 +154,17 @@ class TestAsking:
         ada, people = make_sysadmin(), make_users([f"user{number:03}" for number in range(101)])
         act = prepared(BulkKind.BLOCK, people, by=ada)
 
-        page = text_of(signed_in(ada).get(reverse("bulk_acts:ask", args=[act.pk])))
+        client, address = signed_in(ada), reverse("bulk_acts:ask", args=[act.pk])
+
+        page = text_of(client.get(address))
+        response = client.post(address, {"typed": "101"})
 
         assert "This act passes a limit. Nothing is done yet" in page
         assert "101 people are more than 5 %" in page
-        assert "Enter your password to go on" in page
+        assert "It needs your password or your second factor again" in page
+        assert response["Location"].startswith(reverse("session:confirm"))
+        act.refresh_from_db()
+        assert act.state == BulkState.PREPARED
 
     @pytest.mark.parametrize("kind", ["move", "hold", "block", "unblock", "deactivate", "reactivate"])
     def test_every_kind_shows_its_effects(self, kind: str, left: Org) -> None:
