@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from directory.models import RunChange
@@ -74,6 +74,112 @@ def test_everything_works_by_keyboard(page: Page, live_server: LiveServer, engin
     expect(page.get_by_role("heading", name="Move Engineering below Default?")).to_be_visible()
     page.get_by_role("button", name="Move Engineering").press("Enter")
     expect(page.get_by_text("Engineering lies below Default now.")).to_be_visible()
+
+
+def take(page: Page, name: str) -> None:
+    """Take an org by its handle with the mouse, and lift it."""
+    handle = page.locator("[data-tree] tr[data-org]", has=page.get_by_role("link", name=name)).locator(".grip")
+    box = handle.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 8, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 8, box["y"] + 20, steps=3)
+
+
+def carry_over(page: Page, name: str) -> None:
+    """Carry what is held over another org."""
+    page.mouse.move(*middle(page, name), steps=5)
+
+
+def middle(page: Page, name: str) -> tuple[float, float]:
+    box = page.locator("[data-tree] tr[data-org]", has=page.get_by_role("link", name=name)).bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def target(page: Page) -> Locator:
+    """Return the org on which what is held may be dropped now."""
+    return page.locator(".org-target")
+
+
+def opened_tree(page: Page, live_server: LiveServer) -> None:
+    """Open the tree, and wait for its handles: the library for dragging comes last."""
+    sign_in(page, f"{live_server.url}/orgs/")
+    expect(page.locator(".grip").first).to_be_visible()
+
+
+def test_an_org_is_moved_by_dragging_it_onto_another_one(page: Page, live_server: LiveServer, engineering: Org) -> None:
+    opened_tree(page, live_server)
+
+    take(page, "Engineering")
+    carry_over(page, "Sales")
+    expect(target(page)).to_contain_text("Sales")
+    page.mouse.up()
+
+    expect(page.get_by_role("heading", name="Move Engineering below Sales?")).to_be_visible()
+    expect(page.get_by_role("row", name="Follow")).to_contain_text("1")
+    sales = Org.objects.get(name="Sales")
+    engineering.refresh_from_db()
+    assert not engineering.path.startswith(sales.path)
+    page.get_by_role("button", name="Move Engineering").click()
+    expect(page.get_by_text("Engineering lies below Sales now.")).to_be_visible()
+    engineering.refresh_from_db()
+    assert engineering.path.startswith(sales.path)
+
+
+def test_an_org_is_dropped_nowhere_else(page: Page, live_server: LiveServer, engineering: Org) -> None:
+    opened_tree(page, live_server)
+
+    # Neither on itself, nor on what lies below it, nor where it is already.
+    take(page, "Northmere")
+    for name in ("Northmere", "Sales", "Default"):
+        carry_over(page, name)
+        expect(target(page)).to_have_count(0)
+    carry_over(page, "ADMIN")
+    expect(target(page)).to_contain_text("ADMIN")
+    page.keyboard.press("Escape")
+    page.mouse.up()
+
+    expect(target(page)).to_have_count(0)
+    expect(page).to_have_url(f"{live_server.url}/orgs/")
+    names = page.locator("tr[data-org] a").all_inner_texts()
+    assert names[:3] == ["ADMIN", "Default", "Northmere"]
+
+
+@pytest.mark.browser_context_args(has_touch=True)
+def test_an_org_is_moved_by_a_finger(page: Page, live_server: LiveServer, engineering: Org) -> None:
+    opened_tree(page, live_server)
+    finger = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    box = (
+        page.locator("[data-tree] tr[data-org]", has=page.get_by_role("link", name="Engineering"))
+        .locator(".grip")
+        .bounding_box()
+    )
+    assert box is not None
+    x, y = box["x"] + 8, box["y"] + 8
+    touch("touchStart", (x, y))
+    for step in range(1, 6):
+        touch("touchMove", (x, y + (middle(page, "Sales")[1] - y) * step / 5))
+    expect(target(page)).to_contain_text("Sales")
+    touch("touchEnd")
+
+    expect(page.get_by_role("heading", name="Move Engineering below Sales?")).to_be_visible()
+
+
+def test_who_may_move_no_org_has_no_handles(page: Page, live_server: LiveServer, engineering: Org) -> None:
+    make_user("helen", org=engineering, roles=["Org Help Desk"], password=PASSWORD)
+    page.goto(f"{live_server.url}/orgs/")
+    page.get_by_label("Username").fill("helen")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    expect(page.get_by_role("link", name="Engineering")).to_be_visible()
+    expect(page.locator(".grip")).to_have_count(0)
+    assert page.evaluate("typeof window.Sortable") == "undefined"
 
 
 def test_a_missing_org_is_created_from_the_run_in_two_clicks(

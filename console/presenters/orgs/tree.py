@@ -33,6 +33,8 @@ class OrgRow:
     has_orgs_below: bool
     chosen: bool
     may_move: bool
+    # Whether the viewer may move another org below it.
+    may_take: bool
 
     @property
     def indent(self) -> int:
@@ -57,6 +59,11 @@ class OrgTree:
         """Whether a search left orgs out."""
         return bool(self.searched)
 
+    @property
+    def may_move_some(self) -> bool:
+        """Whether there is an org that the viewer may move, and one to move it to."""
+        return any(row.may_move for row in self.rows) and any(row.may_take for row in self.rows)
+
 
 def org_tree(viewer: User, *, searched: str = "", inactive_too: bool = False, chosen: Org | None = None) -> OrgTree:
     """Return the tree for this viewer; a search is for a part of a name or of a registration key.
@@ -72,7 +79,7 @@ def org_tree(viewer: User, *, searched: str = "", inactive_too: bool = False, ch
     top = min((org.depth for org in visible), default=1)
     rows = []
     for position, org in enumerate(shown):
-        settings = effective[org.pk]
+        settings, may_change = effective[org.pk], viewer.may_in(Permission.ORG_UPDATE_BASIC, org)
         below = position + 1 < len(shown) and shown[position + 1].path.startswith(org.path)
         rows.append(
             OrgRow(
@@ -85,7 +92,8 @@ def org_tree(viewer: User, *, searched: str = "", inactive_too: bool = False, ch
                 found=org.pk in found,
                 has_orgs_below=below,
                 chosen=chosen is not None and org.pk == chosen.pk,
-                may_move=org.depth > 1 and viewer.may_in(Permission.ORG_UPDATE_BASIC, org),
+                may_move=org.depth > 1 and may_change,
+                may_take=org.active and may_change,
             )
         )
     counted = [org for org in shown if org.pk in found]
