@@ -22,6 +22,10 @@ TICKS = {
     "start_due": 30.0,
     "send_waiting_mail": 60.0,
     "age_archives": 3600.0,
+    "move_archives": 10.0,
+    # A stopped move waits for a person, or for room on a disk.
+    "retry_archive_moves": 600.0,
+    "count_archives": 300.0,
     "forget_uploads": 3600.0,
     # Old rows are removed once a day, at the first of these calls; the other calls find nothing.
     "remove_old": 3600.0,

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 
+from directory.scheduling import archive_calls
 from directory.sync.read import sqlite_hash_function
 
 
@@ -12,5 +13,6 @@ class DirectoryConfig(AppConfig):
     verbose_name = "Directory sync"
 
     def ready(self) -> None:
-        """Give SQLite the hash functions of PostgreSQL."""
+        """Give SQLite the hash functions of PostgreSQL, and have workers called to archives that are to be moved."""
         sqlite_hash_function.register()
+        archive_calls.register()

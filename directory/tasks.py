@@ -14,13 +14,14 @@ from kombu.exceptions import OperationalError
 from directory.actions import due_runs, old_rows
 from directory.actions.bulk import carrying_out, choosing, waking
 from directory.actions.users import user_uploads
-from directory.scheduling import heartbeats
+from directory.scheduling import archive_calls, heartbeats
 from directory.scripts.distributed import remote_worker
 from directory.scripts.distributed.dispatcher import WorkerPool
 from directory.sync import pipeline
 from directory.sync.finish import run_mails
 from directory.sync.run_interruptions import Leaving
 from orgs.actions import archives
+from orgs.actions.backups import move_turns, sizes
 from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
@@ -110,6 +111,33 @@ def send_waiting_mail() -> None:
 def age_archives() -> None:
     """Expire and purge archives past their dates."""
     archives.age(by=SYSTEM, at=timezone.now())
+
+
+@shared_task(ignore_result=True, queue="mail")
+def move_archives() -> None:
+    """Move archives that wait for it, for a short time; then mail and other tasks come first."""
+    with suppress(Leaving):
+        if move_turns.carry_out_waiting(clock=timezone.now, stay=_stay_with_archives):
+            archive_calls.call_worker()
+
+
+@shared_task(ignore_result=True, queue="mail")
+def retry_archive_moves() -> None:
+    """Try again to move the archives whose moves something has stopped, such as a full disk."""
+    with suppress(Leaving):
+        move_turns.carry_out_waiting(clock=timezone.now, stay=_stay_with_archives, stopped=True)
+
+
+@shared_task(ignore_result=True, queue="mail")
+def count_archives() -> None:
+    """Count the sizes of archives that were written to, of each once a day, and remove old rubbish from their folders."""
+    with suppress(Leaving):
+        sizes.count_due(clock=timezone.now, stay=_stay_with_archives)
+    sizes.remove_rubbish(at=timezone.now())
+
+
+def _stay_with_archives() -> None:
+    stay("archives", 0, None)
 
 
 @shared_task(ignore_result=True, queue="mail")

@@ -16,7 +16,7 @@ from directory.invariants import (
     secrets,
     user_device_states,
 )
-from directory.invariants.backups import repositories
+from directory.invariants.backups import repositories, stored_folders
 from directory.invariants.bulk import bulk_acts
 from directory.invariants.rule import Rule
 
@@ -208,6 +208,19 @@ RULES = (
         "Repository passwords are in no text",
         repositories.no_password_in_the_open,
         "Restore the archive on its device and begin a new one: its password is known.",
+    ),
+    Rule(
+        "I17.6",
+        "Repositories have their folders, and folders have repositories",
+        stored_folders.folders_have_rows,
+        "Look for the folder in a backup of the storage, or move it back to where the row says; a folder without a row can "
+        "be deleted by hand.",
+    ),
+    Rule(
+        "I17.7",
+        "Sizes of archives are those of their last count",
+        stored_folders.sizes_are_counted,
+        "Files were changed without Rollcall: let restic check the archive (restic check --read-data).",
     ),
     Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."

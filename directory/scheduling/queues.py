@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from celery import Celery
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -29,7 +31,20 @@ def put(task: str, *, queue: str, **arguments: int | str) -> None:
     Raises:
         BrokerUnavailable: when the broker can't be reached.
     """
+    _send(task, kwargs=arguments, queue=queue)
+
+
+def put_for(seconds: float, task: str, *, queue: str) -> None:
+    """Put a task without arguments into a queue; no worker takes it up after so many seconds.
+
+    Raises:
+        BrokerUnavailable: when the broker can't be reached.
+    """
+    _send(task, queue=queue, expires=seconds)
+
+
+def _send(task: str, **options: Any) -> None:
     try:
-        app().send_task(task, kwargs=arguments, queue=queue, retry=False)
+        app().send_task(task, retry=False, **options)
     except OperationalError as error:
         raise BrokerUnavailable(str(error)) from error

@@ -19,6 +19,7 @@ from directory.status import (
     processes,
     sandbox,
     servers,
+    storage,
 )
 from directory.status.lines import Line, LineState, Section
 
@@ -32,6 +33,7 @@ def sections(*, at: datetime) -> list[Section]:
         ("runs", _("Runs under way"), lambda: live_runs.look(at=at)),
         ("servers", _("LDAP servers"), lambda: servers.look(at=at)),
         ("mail", _("Mail"), lambda: mail.look(at=at)),
+        ("archives", _("Stored archives"), storage.look),
         ("kept", _("What is kept"), lambda: old_rows.look(at=at)),
     ]
     return [

@@ -20,7 +20,8 @@ _PART = ".part"
 def copy(source: Path, target: Path, *, go_on: Callable[[], None]) -> None:
     """Make ``target`` the same repository as ``source``, on the disk; go on where an earlier copy was stopped.
 
-    Each file but ``config`` is compared with its name. ``go_on`` is called after each file, and may raise to interrupt.
+    Each file but ``config`` is compared with its name. ``go_on`` is called after each file that was
+    copied, and may raise to interrupt.
 
     Raises:
         FileDamaged: at a file whose content is not what its name says.
@@ -39,9 +40,12 @@ def _copy_folder(source: Path, target: Path, inside: tuple[str, ...], go_on: Cal
         names.add(entry.name)
         if entry.is_dir(follow_symlinks=False):
             _copy_folder(source / entry.name, target / entry.name, (*inside, entry.name), go_on)
-        elif entry.name == CONFIG or not _is_copied(entry, target / entry.name):
+        elif entry.name == CONFIG:
             _copy_file(source / entry.name, target / entry.name)
-        go_on()
+        elif not _is_copied(entry, target / entry.name):
+            _copy_file(source / entry.name, target / entry.name)
+            # Only here: whoever interrupts has one more file each time, so that a copy in short turns comes to its end.
+            go_on()
     # Left by a copy that was given up: the source may have lost these files since, on purpose.
     for entry in _entries(target):
         if entry.name not in names:

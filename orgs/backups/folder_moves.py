@@ -35,7 +35,7 @@ def _always() -> None:
 def move(guid: str, *, source: StorageRoot, target: StorageRoot, go_on: Callable[[], None] = _always) -> None:
     """Bring an archive from one root to the other, from whatever state earlier moves have left, in either direction.
 
-    ``go_on`` is called after each file, and may raise to interrupt the move, which then goes on at the next call.
+    ``go_on`` is called after each file that was copied, and may raise to interrupt the move, which goes on at the next call.
 
     Raises:
         MoveStopped: when the move can't go on; its sentence says why, and nothing is lost.
@@ -140,7 +140,6 @@ def _bring(guid: str, source: StorageRoot, target: StorageRoot, go_on: Callable[
             raise
         make_folder(target.path / ARRIVING)
         folder_copies.copy(source.leaving(guid), target.arriving(guid), go_on=go_on)
-        go_on()
         rename(target.arriving(guid), target.repository(guid))
 
 

@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,32 +17,33 @@ from orgs.backups.folders import ARRIVING, GONE, GUID, KINDS, LOCKS, RESTIC_LEFT
 OLD = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """How much rubbish was removed from a storage root."""
+def remove_files(repository: Path, *, at: datetime) -> int:
+    """Remove, older than a day, uploads that have not ended, and what a restic that was killed has left; return how many."""
+    removed, limit = 0, (at - OLD).timestamp()
+    for path in [*_names(uploads(repository)), *_leftovers(repository)]:
+        # Its upload may have ended meanwhile, or its archive have moved.
+        with suppress(FileNotFoundError):
+            if stat.S_ISREG(path.lstat().st_mode) and _changed_at(path) < limit:
+                path.unlink()
+                removed += 1
+    return removed
 
-    files: int
-    folders: int
 
+def remove_folders(root: StorageRoot, *, locks: StorageRoot, moving: Collection[str], at: datetime) -> int:
+    """Remove, older than a day, copies that were given up, and archives whose deletion has not ended; return how many.
 
-def remove(root: StorageRoot, *, locks: StorageRoot, moving: Collection[str], at: datetime) -> Removed:
-    """Remove rubbish older than a day.
-
-    Files: uploads that have not ended, and what a restic that was killed has left. Folders: copies that were given up and
-    archives whose deletion has not ended, but not those of the GUIDs in ``moving``, whose moves still go on. ``locks`` is
-    the root with the locks of archives.
+    Those of the GUIDs in ``moving`` stay, as their moves still go on. ``locks`` is the root with the locks of archives;
+    the files of locks whose processes were killed are removed from it.
     """
-    limit = (at - OLD).timestamp()
-    files = sum(_remove_files(repository, limit) for repository in _repositories(root.path))
-    folders = 0
+    removed, limit = 0, (at - OLD).timestamp()
     for name in (ARRIVING, GONE):
         for folder in _repositories(root.path / name):
             if folder.name not in moving and _changed_at(folder) < limit:
                 with suppress(FolderLocked), locked(locks, folder.name):
-                    folders += delete_folder(folder)
+                    removed += delete_folder(folder)
     if root == locks:
         _remove_locks(root, limit)
-    return Removed(files=files, folders=folders)
+    return removed
 
 
 def _repositories(folder: Path) -> Iterator[Path]:
@@ -52,17 +52,6 @@ def _repositories(folder: Path) -> Iterator[Path]:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if GUID.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
                 yield folder / entry.name
-
-
-def _remove_files(repository: Path, limit: float) -> int:
-    removed = 0
-    for path in [*_names(uploads(repository)), *_leftovers(repository)]:
-        # Its upload may have ended meanwhile, or its archive have moved.
-        with suppress(FileNotFoundError):
-            if stat.S_ISREG(path.lstat().st_mode) and _changed_at(path) < limit:
-                path.unlink()
-                removed += 1
-    return removed
 
 
 def _leftovers(repository: Path) -> Iterator[Path]:

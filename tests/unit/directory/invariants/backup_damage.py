@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
 
 from orgs.actions import devices
 from orgs.models import (
@@ -17,6 +20,7 @@ from orgs.models import (
     RepositoryLocation,
 )
 from orgs.rules.actors import SYSTEM
+from tests.archive_folders import make_repository
 
 AT = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PASSWORD = "a-password-of-a-repository"
@@ -54,10 +58,22 @@ def a_password_in_a_report() -> None:
     BackupReport.objects.create(device=device, at=AT, exit_code=1, message=message)
 
 
+def a_folder_without_an_archive() -> None:
+    (Path(settings.COLD_STORAGE) / ("1" * 18)).mkdir(parents=True)
+
+
+def a_size_that_was_never_counted() -> None:
+    repository = _repository()
+    make_repository(Path(settings.ARCHIVES) / repository.archive.device.guid)
+    Repository.objects.update(counted_at=datetime.now(UTC) + timedelta(hours=1))
+
+
 DAMAGE = {
     "I17.1": a_repository_in_cold_storage_of_a_live_archive,
     "I17.2": a_move_without_a_repository,
     "I17.3": a_live_repository_of_a_deactivated_device,
     "I17.4": a_token_in_the_open,
     "I17.5": a_password_in_a_report,
+    "I17.6": a_folder_without_an_archive,
+    "I17.7": a_size_that_was_never_counted,
 }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from directory.actions import stored_plans, undo
 from directory.invariants import RULES, broken
@@ -736,8 +738,9 @@ def kind_of(rule: str) -> str:
 
 
 @pytest.mark.parametrize("kind", dict.fromkeys(map(kind_of, DAMAGE)))
-def test_damage_is_named_by_its_rule_and_no_other(world: World, kind: str) -> None:
+def test_damage_is_named_by_its_rule_and_no_other(world: World, kind: str, settings: Settings, tmp_path: Path) -> None:
     wrong = {}
+    settings.ARCHIVES, settings.COLD_STORAGE = tmp_path / "live", tmp_path / "cold"
 
     for rule, damage in DAMAGE.items():
         if kind_of(rule) == kind:
@@ -745,6 +748,8 @@ def test_damage_is_named_by_its_rule_and_no_other(world: World, kind: str) -> No
                 damage()
                 found = broken(at=world.now)
                 transaction.set_rollback(True)
+            for folder in tmp_path.iterdir():
+                shutil.rmtree(folder)
             if {each.rule for each in found} != BROKEN_TOO.get(rule, {rule}):
                 wrong[rule] = [str(each) for each in found]
 

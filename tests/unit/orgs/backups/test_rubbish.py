@@ -11,7 +11,6 @@ import pytest
 from orgs.backups import rubbish
 from orgs.backups.folder_locks import locked
 from orgs.backups.folders import StorageRoot
-from orgs.backups.rubbish import Removed
 from tests.archive_folders import GUID, contents, folders_in, make_repository
 
 pytestmark = pytest.mark.once
@@ -41,7 +40,8 @@ def _in(**later: float) -> datetime:
 
 
 def test_what_is_older_than_a_day_is_removed(root: StorageRoot) -> None:
-    assert rubbish.remove(root, locks=root, moving=(), at=_in(hours=25)) == Removed(files=3, folders=2)
+    assert rubbish.remove_files(root.repository(GUID), at=_in(hours=25)) == 3
+    assert rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=25)) == 2
     assert folders_in(root) == {GUID, f".leaving/{OTHER}"}
     assert not list(root.repository(GUID).glob(".tmp/*"))
     assert not [name for name in contents(root.repository(GUID)) if "-tmp-" in name]
@@ -49,34 +49,35 @@ def test_what_is_older_than_a_day_is_removed(root: StorageRoot) -> None:
 
 def test_what_is_younger_stays(root: StorageRoot) -> None:
     before = folders_in(root)
-    assert rubbish.remove(root, locks=root, moving=(), at=_in(hours=23)) == Removed(files=0, folders=0)
+    assert rubbish.remove_files(root.repository(GUID), at=_in(hours=23)) == 0
+    assert rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=23)) == 0
     assert folders_in(root) == before
 
 
 def test_an_upload_that_is_still_written_to_stays(root: StorageRoot) -> None:
     upload = root.repository(GUID) / ".tmp" / "upload"
     os.utime(upload, times=(_in(hours=24).timestamp(), _in(hours=24).timestamp()))
-    assert rubbish.remove(root, locks=root, moving=(), at=_in(hours=25)).files == 2
+    assert rubbish.remove_files(root.repository(GUID), at=_in(hours=25)) == 2
     assert upload.exists()
 
 
 def test_what_a_move_still_needs_stays(root: StorageRoot) -> None:
-    assert rubbish.remove(root, locks=root, moving={GUID}, at=_in(hours=25)).folders == 1
+    assert rubbish.remove_folders(root, locks=root, moving={GUID}, at=_in(hours=25)) == 1
     assert f".arriving/{GUID}" in folders_in(root)
 
 
 def test_what_another_process_works_on_stays(root: StorageRoot) -> None:
     with locked(root, OTHER):
-        assert rubbish.remove(root, locks=root, moving=(), at=_in(hours=25)).folders == 1
+        assert rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=25)) == 1
     assert f".gone/{OTHER}" in folders_in(root)
 
 
 def test_the_locks_of_killed_processes_are_removed(root: StorageRoot) -> None:
     (root.path / ".locks").mkdir(exist_ok=True)
     root.lock(GUID).touch()
-    rubbish.remove(root, locks=root, moving=(), at=_in(hours=23))
+    rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=23))
     assert root.lock(GUID).exists()
-    rubbish.remove(root, locks=root, moving=(), at=_in(hours=25))
+    rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=25))
     assert not root.lock(GUID).exists()
 
 
@@ -86,11 +87,13 @@ def test_links_are_neither_followed_nor_removed(root: StorageRoot, tmp_path_fact
     upload = root.repository(GUID) / ".tmp" / "link"
     upload.symlink_to(elsewhere / "file")
     (root.path / ".gone" / GUID).symlink_to(elsewhere)
-    rubbish.remove(root, locks=root, moving=(), at=_in(hours=25))
+    rubbish.remove_files(root.repository(GUID), at=_in(hours=25))
+    rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=25))
     assert (elsewhere / "file").exists()
     assert upload.is_symlink()
 
 
 def test_a_root_without_archives_has_no_rubbish(tmp_path: Path) -> None:
     root = StorageRoot(tmp_path)
-    assert rubbish.remove(root, locks=root, moving=(), at=_in(hours=25)) == Removed(files=0, folders=0)
+    assert rubbish.remove_files(root.repository(GUID), at=_in(hours=25)) == 0
+    assert rubbish.remove_folders(root, locks=root, moving=(), at=_in(hours=25)) == 0
