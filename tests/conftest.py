@@ -20,6 +20,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from hypothesis import settings as property_settings
+from playwright.sync_api import expect
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests.server_process import free_port, start_process
@@ -27,6 +28,8 @@ from tests.server_process import free_port, start_process
 # How quickly inputs are made depends on the machine; no test is judged by its time.
 property_settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 property_settings.load_profile("any machine")
+# So does how quickly a browser shows a page; what never comes is still said after a minute.
+expect.set_options(timeout=60_000)
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
