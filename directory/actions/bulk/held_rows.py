@@ -16,9 +16,10 @@ from directory.models import BulkAct
 # The beat calls a worker to the act afterwards, so the pause is up to ten seconds longer.
 PAUSE = timedelta(seconds=5)
 # How long an act waits for the same users. Each try of a part waits for the locks itself, too.
-GIVES_UP_AFTER = timedelta(minutes=15)
+MOST_MINUTES = 15
+GIVES_UP_AFTER = timedelta(minutes=MOST_MINUTES)
 GIVEN_UP = (
-    f"For {GIVES_UP_AFTER // timedelta(minutes=1)} minutes a run or another act held the users who came next, so the act ended. "
+    f"For {MOST_MINUTES} minutes a run or another act held the users who came next, so the act ended. "
     "Whoever has a result keeps it; nothing was done to the others. When the other work is over, choose them and do it again."
 )
 
