@@ -28,9 +28,11 @@ const choose = (row) => {
   target?.classList.add("org-target");
 };
 
-const follow = (event) => {
-  const { clientX, clientY } = event.touches?.[0] ?? event;
-  const row = document.elementFromPoint(clientX, clientY)?.closest("[data-tree] tr[data-org]") ?? null;
+// Where the pointer is; the page may move below it.
+let pointer = null;
+const look = () => {
+  if (!pointer) return;
+  const row = document.elementFromPoint(pointer.clientX, pointer.clientY)?.closest("[data-tree] tr[data-org]") ?? null;
   if (row === over) return;
   over = row;
   choose(row && takes(row, dragged) ? row : null);
@@ -38,6 +40,11 @@ const follow = (event) => {
   if (row?.getAttribute("aria-expanded") === "false") {
     unfolding = setTimeout(() => row.querySelector("button[data-open]").click(), UNFOLD);
   }
+};
+
+const follow = (event) => {
+  pointer = event.touches?.[0] ?? event;
+  look();
 };
 
 const MOVES = ["pointermove", "touchmove"];
@@ -49,19 +56,23 @@ const start = (event) => {
   dragged = event.item;
   document.body.classList.add("org-dragging");
   for (const name of MOVES) document.addEventListener(name, follow, { passive: true });
+  document.addEventListener("scroll", look, { capture: true, passive: true });
   document.addEventListener("keydown", cancel);
 };
 
 const stop = () => {
   for (const name of MOVES) document.removeEventListener(name, follow);
+  document.removeEventListener("scroll", look, { capture: true });
   document.removeEventListener("keydown", cancel);
   document.body.classList.remove("org-dragging");
   clearTimeout(unfolding);
   choose(null);
   over = null;
+  pointer = null;
 };
 
 const drop = () => {
+  look();
   const onto = target;
   stop();
   if (onto) location.assign(`${dragged.dataset.move}?parent=${onto.dataset.org}`);

@@ -33,7 +33,9 @@ const own = (element) => {
 let address = "";
 const showForm = async (answer, part) => {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  const content = document.importNode(page.querySelector("main .ask") ?? page.querySelector("main .card, main form"), true);
+  const found = page.querySelector("main .ask") ?? page.querySelector("main .card, main form");
+  if (!found?.querySelector("form") && !found?.matches("form")) return show("failed");
+  const content = document.importNode(found, true);
   content.querySelectorAll("h1, a.btn").forEach((element) => element.remove());
   content.querySelectorAll("a").forEach((link) => (link.target = "_blank"));
   content.querySelectorAll("*").forEach(own);
@@ -48,7 +50,9 @@ const showForm = async (answer, part) => {
   prepare(content);
   if (dialog.open) focusFirst();
 };
-const focusFirst = () => dialog.querySelector('[name="password"], [name="code"]')?.focus();
+// The field that is wrong, or the first one.
+const WRONG = '[data-sign-in-form] [aria-invalid="true"], [data-sign-in-form] .is-invalid';
+const focusFirst = () => (dialog.querySelector(WRONG) ?? dialog.querySelector('[name="password"], [name="code"]'))?.focus();
 
 // The address that says who is signed in, and whether the form that is about to be sent needs a confirmation.
 let state = "";
@@ -58,6 +62,10 @@ const fetchBefore = (page) => fetch(`${page}?next=${encodeURIComponent(state)}`)
 const goOn = async (answer) => {
   const { confirm, settingUp, signIn, state: statePath, user: ownUser } = dialog.dataset;
   if (path(answer.url) === statePath) {
+    if (!answer.ok) {
+      show("failed");
+      return false;
+    }
     const { user, token, needs_second_factor: needsMore, must_confirm: mustConfirm } = await answer.json();
     if (!user) return goOn(await fetchBefore(signIn));
     useToken(token);
@@ -84,14 +92,18 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!form.closest("#sign-in-place [data-sign-in-form]")) return;
   event.preventDefault();
-  const answer = await fetch(form.getAttribute("action") || address, { method: "POST", body: new FormData(form) });
-  if (!(await goOn(answer))) return;
+  try {
+    const answer = await fetch(form.getAttribute("action") || address, { method: "POST", body: new FormData(form) });
+    if (!(await goOn(answer))) return;
+  } catch {
+    show("failed");
+    return;
+  }
   finish(true);
   dialog.close();
 });
 
-// Returns whether a request may be sent: the user of this page is signed in and has confirmed it is them, as far as need be.
-export const mayBeSent = async (address, fields = []) => {
+const ask = async (address, fields) => {
   state = `${dialog.dataset.state}?${new URLSearchParams([["form", path(address)], ...fields])}`;
   let answer;
   try {
@@ -99,8 +111,20 @@ export const mayBeSent = async (address, fields = []) => {
   } catch {
     return true; // The server does not answer: the browser says so when the form is sent.
   }
-  if (await goOn(answer)) return true;
+  try {
+    if (await goOn(answer)) return true;
+  } catch {
+    show("failed");
+  }
   return ended();
+};
+
+// Returns whether a request may be sent: the user of this page is signed in and has confirmed it is them, as far as need be.
+// There is one dialog: who asks while it is open waits until it is closed.
+let last = Promise.resolve();
+export const mayBeSent = (address, fields = []) => {
+  last = last.then(() => ask(address, fields));
+  return last;
 };
 
 // The fields of a form by which the server decides whether it needs a confirmation; no other field is sent.

@@ -9,8 +9,9 @@ document.addEventListener("input", (event) => {
 document.addEventListener("htmx:afterSwap", () => {
   if (filledIn()) changed = true;
 });
-document.addEventListener("submit", () => {
-  changed = false;
+document.addEventListener("submit", (event) => {
+  // Other forms of the page send something else.
+  if (event.target.dataset.unsaved && !event.defaultPrevented) changed = false;
 });
 window.addEventListener("beforeunload", (event) => {
   if (changed) event.preventDefault();

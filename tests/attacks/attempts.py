@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.urls import reverse
+
 from tests.catalogue import noted
 from tests.makers import BIND_PASSWORD
 from tests.state import VOLATILE, changed_users, differences, lost, snapshot
@@ -50,7 +52,8 @@ class Attempt:
         """Note a redirect, which has to lead to an address that begins like this."""
         found = response.headers.get("Location", "")
         # A form that waits for a confirmation goes along to the page that asks.
-        assert response.status_code in {302, 307}, f"answered {response.status_code}, not 302 or 307"
+        status = 307 if found.startswith(f"{reverse('session:confirm')}?") and "sent=" in found else 302
+        assert response.status_code == status, f"answered {response.status_code}, not {status}"
         assert found.startswith(address), f"leads to {found}, not {address}"
         self.note(f"{response.status_code} to {address}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,14 +19,6 @@ from tests.second_factors import code_now, make_code_app
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 NEW = "a horse eats hay at noon"
-
-
-@pytest.fixture(autouse=True)
-def patience() -> Iterator[None]:
-    """No broker runs in these tests, which takes an act that mails or queues some seconds to find out."""
-    expect.set_options(timeout=60_000)
-    yield
-    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture
@@ -109,6 +100,21 @@ def test_axe_finds_nothing_in_the_question(typed: Page, admin: User, theme: str,
 
     assert found.violations_count == 0, found.generate_report()
     assert typed.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_busy_server_loses_nothing_and_the_next_press_works(typed: Page) -> None:
+    question(typed).get_by_role("button", name="Not now").click()
+    typed.route("**/sign-in/state/**", lambda route: route.fulfill(status=503, body="busy"))
+    typed.get_by_label("New password confirmation").press("Enter")
+    failed = typed.get_by_role("dialog", name="That did not work")
+    expect(failed).to_be_visible()
+    failed.get_by_role("button", name="Not now").click()
+    typed.unroute("**/sign-in/state/**")
+
+    typed.get_by_label("New password confirmation").press("Enter")
+    confirm(typed)
+
+    expect(typed.get_by_text("The password of ben is set")).to_be_visible()
 
 
 def test_a_code_of_the_second_factor_confirms_too(typed: Page, admin: User) -> None:

@@ -15,9 +15,6 @@ from tests.makers import PASSWORD, make_device, make_org, make_sysadmin, make_us
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
-# A page may take its time while other tests run beside this one.
-expect.set_options(timeout=30_000)
-
 
 class Desk:
     """What an administrator does at the console: clicks, which are counted, and what is read of the page."""

@@ -15,8 +15,6 @@ from tests.makers import PASSWORD, make_org, make_sysadmin, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
-# A page may take its time while other tests run beside this one.
-expect.set_options(timeout=30_000)
 
 PEOPLE = """username;email;org;password
 sean;s@example.com;Staff;

@@ -353,6 +353,16 @@ class TestUndo:
         assert results(undo) == {"ben": "done", "cem": "changed", "dan": "done"}
         assert set(User.objects.filter(org=south).values_list("username", flat=True)) == {"cem", "eve"}
 
+    def test_leaves_alone_whom_somebody_changed_who_had_looked_at_the_clock_before(self) -> None:
+        """They wait for the user's lock while the act works, and note the time at which they began."""
+        ada, north, south = make_sysadmin(), make_org("North"), make_org("South")
+        ben = make_user("ben", org=north)
+        act = done(BulkKind.MOVE, [ben], by=ada, org=south, at=LATER)
+        org_moves.move(moves={ben.pk: north.pk}, by=SYSTEM, at=NOW)
+        org_moves.move(moves={ben.pk: south.pk}, by=SYSTEM, at=NOW)
+
+        assert results(undone(act, by=ada, at=LATER)) == {"ben": "changed"}
+
     def test_takes_back_a_block(self) -> None:
         ada, (ben, cem) = make_sysadmin(), make_users(["ben", "cem"])
         act = done(BulkKind.BLOCK, [ben, cem], by=ada)

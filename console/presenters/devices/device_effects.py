@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from console.elements.effects import Effect, concerning
 from console.presenters.user_effects.archive_figures import archive_figures, expiry_in_words
 from directory.actions.users.reactivation_by_hand import with_devices
-from orgs.models import Archive, ArchiveState, Device
+from orgs.models import Archive, ArchiveState, Device, DeviceToken
 from orgs.models.archives import ArchiveQuerySet
 
 
@@ -103,12 +103,20 @@ def deauthorizing(device: Device) -> list[Effect]:
 
 
 def authorizing(device: Device) -> list[Effect]:
-    """Return the effects of authorizing the device."""
+    """Return the effects of authorizing the device; without a token, its computer has to sign in all the same."""
+    has_token = DeviceToken.objects.filter(device=device).exists()
     return concerning(
         [
-            Effect(_("Authorize"), 1, _("May back up and restore without another sign-in."), "key-round", "back"),
+            Effect(_("Authorize"), 1, _("May back up and restore without another sign-in."), "key-round", "back")
+            if has_token
+            else Effect(_("Authorize"), 1, _("May back up and restore after a sign-in on it."), "key-round", "back"),
             _stay(device),
-            _at_the_computer(_("Backup resumes by itself; whoever sits there needs no password.")),
+            _at_the_computer(
+                _("Backup resumes by itself; whoever sits there needs no password.")
+                if has_token
+                else _("%(user)s has to sign in once: the computer has no sign-in that counts.")
+                % {"user": device.user.username}
+            ),
             Effect(_("Blocked"), int(device.blocked), _("Stays blocked: unblock it as well."), "ban"),
         ]
     )

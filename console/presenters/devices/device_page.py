@@ -91,24 +91,26 @@ def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
 def _backs_up(other: Device, owner: User) -> str:
     """Say whether a computer backs up as the other device, whose place it took, and what to do if it does not."""
     names = {"guid": other.guid, "user": owner.username}
+    why_not = gate.refusal(gate.of_device(other.pk))
     if not owner.active:
-        return gettext("It belongs to GUID %(guid)s and backs up nothing, because %(user)s is deactivated.") % names
-    if owner.blocked:
-        return gettext("It belongs to GUID %(guid)s and backs up nothing, because %(user)s is blocked.") % names
-    if not other.active:
+        words = gettext("It belongs to GUID %(guid)s and backs up nothing, because %(user)s is deactivated.")
+    elif owner.blocked:
+        words = gettext("It belongs to GUID %(guid)s and backs up nothing, because %(user)s is blocked.")
+    elif not other.active:
         words = gettext(
             "It belongs to GUID %(guid)s, which is deactivated, so it backs up nothing. Reactivate that device to go on with "
             "its archive, or this one to begin anew."
         )
-        return words % names
-    if other.blocked:
-        return (
-            gettext("It belongs to GUID %(guid)s, which is blocked: it backs up nothing until that is unblocked.")
-            % names
-        )
-    if not other.authorized:
-        return gettext("It backs up as GUID %(guid)s as soon as its user has signed in on it.") % names
-    return gettext("It backs up as GUID %(guid)s now.") % names
+    elif other.blocked:
+        words = gettext("It belongs to GUID %(guid)s, which is blocked: it backs up nothing until that is unblocked.")
+    elif not other.authorized or why_not == gate.UNKNOWN:
+        words = gettext("It backs up as GUID %(guid)s as soon as its user has signed in on it.")
+    elif why_not is not None:
+        words = gettext("It belongs to GUID %(guid)s and backs up nothing. The computer is told: %(sentence)s")
+        names["sentence"] = str(why_not.sentence)
+    else:
+        words = gettext("It backs up as GUID %(guid)s now.")
+    return words % names
 
 
 def overview(device: Device) -> DeviceOverview:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -54,7 +56,7 @@ def confirm(request: ConsoleRequest) -> HttpResponse:
         # The fields of the form that was sent are not those of this page.
         "next": request.GET.get("next", "") if meant_for else parameter(request),
         "kept": kept,
-        "lost": not kept and (bool(meant_for) or "lost" in request.GET),
+        "lost": not kept and (bool(meant_for) or "lost" in request.GET or "lost" in request.POST),
         **factors_to_show(request.user),
     }
     return render_page(request, "session/confirm.html", context)
@@ -64,6 +66,8 @@ def _go_on(request: ConsoleRequest, kept: str) -> HttpResponse:
     """Go to the page that was wanted; if a form was kept, show it first, to be sent or not."""
     found = kept_forms.read(request, kept) if kept else None
     if found is None:
+        if kept:
+            messages.warning(request, _("What you had filled in was kept for an hour and is gone: enter it again."))
         return redirect(next_address(request))
     return render_page(request, "session/send_again.html", {"kept": found, "next": next_address(request)})
 

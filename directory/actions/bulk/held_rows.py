@@ -20,7 +20,7 @@ MOST_MINUTES = 15
 GIVES_UP_AFTER = timedelta(minutes=MOST_MINUTES)
 GIVEN_UP = (
     f"For {MOST_MINUTES} minutes a run or another act held the users who came next, so the act ended. "
-    "Whoever has a result keeps it; nothing was done to the others. When the other work is over, choose them and do it again."
+    "Users with a result keep it; nothing was done to the others. Choose the others again when the other work has ended."
 )
 
 

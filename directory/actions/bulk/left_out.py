@@ -123,9 +123,15 @@ def _holds_role(terms: BulkTerms) -> Q:
 def _changed_since(terms: BulkTerms) -> Q:
     """Return the condition that the undone act has not changed the user, or somebody else has done so since."""
     undone = terms.undone
-    done_at = BulkActUser.objects.filter(bulk_act=undone, user=OuterRef("object_id")).values("done_at")[:1]
+    # By keys, not by times: whoever waits for the user's lock has looked at the clock before.
+    own = AuditEntry.objects.filter(
+        object_type="user", object_id=OuterRef("object_id"), bulk_act_id=undone.pk if undone else 0
+    )
     later = AuditEntry.objects.filter(
-        object_type="user", object_id=OuterRef("pk"), action__in=_UNDONE_BY[terms.kind], at__gte=Subquery(done_at)
+        object_type="user",
+        object_id=OuterRef("pk"),
+        action__in=_UNDONE_BY[terms.kind],
+        pk__gt=Subquery(own.order_by("-pk").values("pk")[:1]),
     )
     by_others = later.filter(Q(bulk_act_id=None) | ~Q(bulk_act_id=undone.pk if undone else None))
     changed = terms.undone_rows().filter(outcome__in=(UserOutcome.DONE, UserOutcome.BLOCKED_INSTEAD))

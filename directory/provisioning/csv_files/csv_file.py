@@ -147,17 +147,20 @@ def _people(given: CsvText, size: Size, *, ignore_unknown: bool) -> CsvPeople:
     if ignored := [name for name in header.unknown if name not in header.like_passwords]:
         notes.append(f"Columns that were not read: {', '.join(ignored)}")
     rows: list[Row] = []
+    named_before = False
     for line, cells in _filled(reader):
         if len(rows) == size.rows:
             raise BadCsv(f"line {line}: more than {counted(size.rows, 'row', 'rows')}: split the file")
         rows.append(_row(line, header, _trimmed(cells, header, width=len(first))))
+        reasons = dict(zip(header.columns, cells, strict=False)).get(REASONS, "")
+        named_before = named_before or bool(rows[-1].lasting and reasons.strip())
     if not rows:
         raise BadCsv("line 2: there is nobody in the file")
     if sum(bool(row.password) for row in rows) > MOST_PASSWORDS:
         raise BadCsv(f"more than {MOST_PASSWORDS} rows have a password: split the file")
-    if REASONS in header.columns and any(row.lasting for row in rows):
+    if named_before:
         notes.append(
-            f"What the values of a row do not show is kept from the column {REASONS}: empty that cell once the row is right"
+            f"The column {REASONS} still names a problem that the values do not show. Empty the cell once the row is right"
         )
     return CsvPeople(rows, tuple(notes), header.warnings)
 

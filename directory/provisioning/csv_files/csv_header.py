@@ -30,6 +30,8 @@ _LIKE_PASSWORD = re.compile(
     "passw|passord|passphrase|passcode|pwd|kennwort|motdepasse|contrasena|wachtwoord|losenord|kodeord|adgangskode|haslo|"
     "salasana|jelszo|lozinka|парол|密码|密碼|パスワード"
 )
+# What columns about passwords have in their names, which hold none: pwdLastSet, PasswordExpired.
+_ABOUT_PASSWORD = re.compile("last|set|expir|never|chang|age|count|hint|polic|history|must|required|date|reset")
 # Short ones count as whole words only.
 _ALSO_PASSWORD = frozenset({"pass", "pw", "mdp", "clave", "senha", "heslo", "geslo", "parola", "sifre", "secret"})
 
@@ -110,4 +112,6 @@ def _column(cell: str) -> str:
 def _looks_like_password(cell: str) -> bool:
     plain = unicodedata.normalize("NFKD", cell.casefold().replace("ł", "l").replace("\u0131", "i"))
     words = re.findall(r"\w+", "".join(sign for sign in plain if not unicodedata.combining(sign)).replace("_", " "))
-    return bool(_LIKE_PASSWORD.search("".join(words))) or not _ALSO_PASSWORD.isdisjoint(words)
+    if (match := _LIKE_PASSWORD.search(joined := "".join(words))) is not None:
+        return _ABOUT_PASSWORD.search(joined[: match.start()] + " " + joined[match.end() :]) is None
+    return not _ALSO_PASSWORD.isdisjoint(words)

@@ -160,6 +160,7 @@ class TestAsking:
         response = client.post(address, {"typed": "101"})
 
         assert "This act passes a limit. Nothing is done yet" in page
+        assert '<th scope="col">Effect</th>' in page
         assert "101 people are more than 5 %" in page
         assert "It needs your password or your second factor again" in page
         assert response["Location"].startswith(reverse("session:confirm"))

@@ -94,6 +94,13 @@ class TestAFormThatIsSentTooEarly:
         page = text_of(browser.get(response["Location"]))
         assert "What you have filled in is not kept" in page
         assert "horse" not in page
+        again = text_of(browser.post("/confirm/", {"password": "wrong", "lost": hidden(page, "lost")}))
+        assert "What you have filled in is not kept" in again
+
+    def test_that_is_kept_no_longer_is_said_to_be_gone(self, browser: Client) -> None:
+        response = browser.post("/confirm/", {"password": PASSWORD, "next": "/users/", "kept": "broken"}, follow=True)
+
+        assert "is gone: enter it again" in text_of(response)
 
     def test_is_not_kept_for_an_address_of_another_site(self, browser: Client) -> None:
         page = text_of(browser.post("/confirm/?sent=//evil.example/", {"role": "3"}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,10 +13,11 @@ from django.urls import reverse
 
 from directory.models import SyncSettings
 from orgs.actions import devices
+from orgs.actions.backups import tokens
 from orgs.actions.devices_by_hand import replacement, states
 from orgs.actions.users import blocking, deactivation
 from orgs.models import Archive, Device, Org, User
-from orgs.rules.actors import SYSTEM
+from orgs.rules.actors import SYSTEM, Actor
 from tests.makers import NOW, PASSWORD, make_device, make_matter, make_org, make_sysadmin, make_user, signed_in
 from tests.state import differences, snapshot
 
@@ -56,6 +58,13 @@ def shown(client: Client, device: Device, page: str, **query: Any) -> str:
 
 def sent(client: Client, device: Device, page: str, **given: Any) -> str:
     return html.unescape(client.post(address(device, page), given, follow=True).content.decode())
+
+
+def signed_in_once(*, device_ids: list[int], by: Actor, at: datetime) -> None:
+    """Let devices have a sign-in that counts, and deauthorize them."""
+    for pk in device_ids:
+        tokens.issue(device_id=pk, by=by, at=at)
+    states.deauthorize(device_ids=device_ids, by=by, at=at)
 
 
 def acts(client: Client, device: Device) -> set[str]:
@@ -121,7 +130,11 @@ class TestTheDevicesPage:
     @pytest.mark.parametrize(
         ("act", "says"),
         [
-            (lambda old: states.authorize(device_ids=[old.pk], by=SYSTEM, at=NOW), "It backs up as GUID {} now."),
+            (lambda old: tokens.issue(device_id=old.pk, by=SYSTEM, at=NOW), "It backs up as GUID {} now."),
+            (
+                lambda old: states.authorize(device_ids=[old.pk], by=SYSTEM, at=NOW),
+                "It backs up as GUID {} as soon as its user has signed in on it.",
+            ),
             (
                 lambda old: devices.deactivate(device_ids=[old.pk], by=SYSTEM, at=NOW),
                 "{}, which is deactivated, so it backs up",
@@ -136,7 +149,7 @@ class TestTheDevicesPage:
                 "because wendy is deactivated",
             ),
         ],
-        ids=["signed in", "deactivated", "blocked", "user blocked", "user deactivated"],
+        ids=["signed in", "authorized", "deactivated", "blocked", "user blocked", "user deactivated"],
     )
     def test_says_whether_a_computer_backs_up_in_the_place_that_it_took(
         self, olga: Client, laptop: Device, wendy: User, act: Callable[[Device], Any], says: str
@@ -162,7 +175,8 @@ class TestEveryAct:
             ("block", None, "No backup and no restore until it is unblocked."),
             ("deauthorize", None, "The backup app asks for the password of wendy, then goes on."),
             ("unblock", states.block, "Backup resumes by itself."),
-            ("authorize", states.deauthorize, "whoever sits there needs no password"),
+            ("authorize", states.deauthorize, "wendy has to sign in once: the computer has no sign-in that counts."),
+            ("authorize", signed_in_once, "whoever sits there needs no password"),
             ("reactivate", devices.deactivate, "5.0 GB leave cold storage."),
         ],
     )

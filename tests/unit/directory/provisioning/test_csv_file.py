@@ -61,6 +61,12 @@ def reasons(row: csv_file.Row) -> list[str]:
 
 class TestColumnsThatLookLikePasswords:
     @pytest.mark.parametrize(
+        "name", ["pwdLastSet", "PasswordLastSet", "PasswordExpired", "PasswordNeverExpires", "badPwdCount"]
+    )
+    def test_are_not_those_about_passwords(self, name: str) -> None:
+        assert people(f"username,{name}\nsean,2026-01-01\n", ignore_unknown=True).warnings == ()
+
+    @pytest.mark.parametrize(
         "name",
         [
             "Passwort",
