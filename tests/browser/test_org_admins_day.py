@@ -260,7 +260,13 @@ class Keyboard:
         """Return what has the focus, after checking that a person can see where it is."""
         found = self.page.locator(":focus")
         expect(found).to_have_count(1)
-        assert self.page.evaluate(_SHOWS_FOCUS), self.page.evaluate("document.activeElement.outerHTML")
+        # The page may still scroll to it.
+        for _ in range(100):
+            if self.page.evaluate(_SHOWS_FOCUS):
+                break
+            self.page.wait_for_timeout(50)
+        else:
+            raise AssertionError(f"nobody sees the focus on {self.page.evaluate('document.activeElement.outerHTML')}")
         return found
 
     def tab_to(self, name: str, *, most: int = 80) -> Locator:
