@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -110,6 +111,8 @@ def running_store(**environment: str) -> Iterator[StoreServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(5)
+        # Tests that come later have other archives in the same data folder.
+        shutil.rmtree(settings.ARCHIVES, ignore_errors=True)
 
 
 def _wait_for(server: StoreServer) -> None:

@@ -43,6 +43,9 @@ HARMLESS = {
     "orgs.actions.archives": {"age", "follow_retention"},
     "orgs.actions.audit": {"note"},
     "orgs.actions.devices": {"deactivate", "reactivate", "deauthorize"},
+    # A device backs up what its user may back up; to sign in on devices of those who hold more is refused.
+    "orgs.actions.backups.new_archives": {"begin"},
+    "orgs.actions.backups.tokens": {"issue"},
     "orgs.actions.devices_by_hand.states": {"reactivate", "block", "unblock", "deauthorize", "authorize"},
     "orgs.actions.devices_by_hand.replacement": {"replace"},
     "orgs.actions.devices_by_hand.archive_expiry": {"extend"},
