@@ -1,6 +1,6 @@
 # Start with `make run`; `make help` lists all targets. ARGS are passed to the command: make test ARGS="-k sandbox"
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-postgres check format coverage bench load soak faults attacks directories
+.PHONY: help setup run test test-postgres check format coverage bench load soak faults attacks pages directories
 
 PYTHON_IN := .venv/bin/python
 STEP := @.ci/step
@@ -56,6 +56,10 @@ faults: ## Try every fault on SQLite and PostgreSQL and write the table in docs/
 attacks: ## Try every hostile script, request, upload and setting and write the tables in docs/reliability.md
 	@.ci/setup test
 	@.ci/catalogue attacks $(ARGS)
+
+pages: ## Try every page in a browser, light and dark, wide and narrow
+	@.ci/setup test
+	@$(PYTHON_IN) -m pytest tests/browser -m "" $(ARGS)
 
 directories: ## Try every change and random histories on Samba AD, 389-ds and OpenLDAP, and write docs/directories.md
 	@.ci/setup test

@@ -136,7 +136,7 @@ OFTEN = "Org Admin"
 # Every so manyth act is tried after another one with every push, and by make attacks. Which ones differs from first act to
 # first act, from role to role, and in make attacks from day to day: so it tries each pair as several roles, and after three
 # days as all. With --every-pair all are tried at once.
-OF_A_PUSH = 5
+OF_A_PUSH = 10
 OF_ATTACKS = 3
 
 

@@ -12,11 +12,10 @@ from pytest_django.live_server_helper import LiveServer
 from tests.attacks import urls
 from tests.attacks.urls import GROUPS, OPEN, PAGES, SHOWN, of_area
 from tests.attacks.world import World, make_world
+from tests.browser.looks import LOOKS
 from tests.makers import PASSWORD
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
-
-LOOKS = [("light", 1400), ("dark", 360), ("dark", 1400), ("light", 360)]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from orgs.models import Org
+from tests.browser.looks import in_every_look
 from tests.makers import PASSWORD, make_org, make_sysadmin, make_users
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -91,8 +92,7 @@ def test_rows_are_ticked_by_keyboard(page: Page, live_server: LiveServer, north:
     expect(page.get_by_role("heading", name="Block 10 users?")).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@in_every_look(0)
 def test_axe_finds_nothing(page: Page, live_server: LiveServer, north: Org, width: int, theme: Any) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.emulate_media(color_scheme=theme)

@@ -14,6 +14,7 @@ from console.security.session_store import SessionStore
 from console.security.sessions import CONFIRMED
 from directory.models import BulkAct, BulkState
 from orgs.models import Org, User
+from tests.browser.looks import in_every_look
 from tests.makers import PASSWORD, make_org, make_sysadmin, make_user
 from tests.second_factors import code_now, make_code_app
 
@@ -86,8 +87,7 @@ def test_who_does_not_confirm_keeps_what_was_typed(typed: Page) -> None:
     assert not User.objects.get(username="ben").check_password(NEW)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@in_every_look(2)
 def test_axe_finds_nothing_in_the_question(typed: Page, admin: User, theme: str, width: int) -> None:
     make_code_app(admin)
     typed.keyboard.press("Escape")

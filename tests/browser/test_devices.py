@@ -14,6 +14,7 @@ from orgs.actions import devices
 from orgs.actions.devices_by_hand import replacement, states
 from orgs.models import Archive, Device, User
 from orgs.rules.actors import SYSTEM
+from tests.browser.looks import in_every_look
 from tests.makers import PASSWORD, make_device, make_matter, make_org, make_sysadmin, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -101,8 +102,7 @@ def test_what_is_due_soon_is_kept_longer_from_the_list(
     assert click.count == 3
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@in_every_look(3)
 def test_axe_finds_nothing_and_nothing_is_too_wide(
     page: Page, live_server: LiveServer, each_state: dict[str, Device], theme: str, width: int
 ) -> None:

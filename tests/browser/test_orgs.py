@@ -9,6 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from directory.models import RunChange
 from orgs.models import Org
+from tests.browser.looks import in_every_look
 from tests.makers import PASSWORD, make_org, make_run, make_server, make_sysadmin, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -212,8 +213,7 @@ def test_the_tree_opens_and_closes_and_stays_so(page: Page, live_server: LiveSer
     expect(page.get_by_role("link", name="Engineering")).to_be_visible()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@in_every_look(1)
 def test_axe_finds_nothing_and_nothing_is_too_wide(
     page: Page, live_server: LiveServer, engineering: Org, theme: str, width: int
 ) -> None:

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from orgs.models import Role, User
+from tests.browser.looks import in_every_look
 from tests.makers import PASSWORD, make_org, make_role, make_sysadmin, make_user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
@@ -57,8 +58,7 @@ def test_a_copy_is_made_and_changed(page: Page, live_server: LiveServer, clerk: 
     assert Role.objects.get(name="Front desk").permissions == ["admin.org.read", "admin.user.read"]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1400])
+@in_every_look(0)
 def test_axe_finds_nothing_and_nothing_is_too_wide(
     page: Page, live_server: LiveServer, clerk: Role, theme: str, width: int
 ) -> None:
