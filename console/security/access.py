@@ -114,7 +114,7 @@ def confirmed(view: View[P]) -> View[P]:
         return view(request, *args, **kwargs) if is_confirmed(request) else ask_to_confirm(request)
 
     # The test that walks all pages reads it, and whoever asks before a form is sent.
-    guarded.confirmed = True  # type: ignore[attr-defined]
+    guarded.confirmed = True  # type: ignore[attr-defined]  # functions have no such field
     return guarded
 
 
@@ -125,7 +125,7 @@ def confirmed_if(check: Callable[..., bool]) -> Callable[[View[P]], View[P]]:
     """
 
     def noted(view: View[P]) -> View[P]:
-        view.confirmed_if = check  # type: ignore[attr-defined]
+        view.confirmed_if = check  # type: ignore[attr-defined]  # functions have no such field
         return view
 
     return noted

@@ -20,8 +20,7 @@ def register() -> None:
 
 def call_worker(**_: object) -> None:
     """Call a worker; when the broker is down, the clock does so after its return."""
-    # Import here: Celery takes 0.1 seconds to load.
-    from directory.scheduling import queues  # noqa: PLC0415
+    from directory.scheduling import queues  # noqa: PLC0415  # Celery takes 0.1 seconds to load
 
     try:
         queues.put_for(CALLS_WITHIN, "directory.tasks.move_archives", queue="mail")

@@ -106,7 +106,7 @@ def _backs_up(other: Device, owner: User) -> str:
     elif not other.authorized or why_not == gate.UNKNOWN:
         words = gettext("It backs up as GUID %(guid)s as soon as its user has signed in on it.")
     elif why_not is not None:
-        words = gettext("It belongs to GUID %(guid)s and backs up nothing. The computer is told: %(sentence)s")
+        words = gettext("It belongs to GUID %(guid)s and backs up nothing. The reason: %(sentence)s")
         names["sentence"] = str(why_not.sentence)
     else:
         words = gettext("It backs up as GUID %(guid)s now.")

@@ -1,4 +1,4 @@
-"""The gate: who may back up and restore, and what everybody else is told."""
+"""The gate: who may back up and restore, and which reason everybody else gets."""
 
 from __future__ import annotations
 
