@@ -30,6 +30,7 @@ from orgs.models import (
 )
 from tests.attacks.attempts import attack, body
 from tests.attacks.forms import as_sent
+from tests.attacks.upload_pages import uploaded
 from tests.attacks.urls import MODELS, PAGES, SHOWN, data_fixes_of, data_fixes_of_the_site, mostly_whole
 from tests.attacks.world import SERVER_ADMIN, SYSADMIN, World, question_of
 from tests.makers import NOW
@@ -375,6 +376,8 @@ BEGINS = re.compile(r"(?:^|[;\r\n])[\s\u200b\ufeff]*[=+\-@＝＋－＠]")
 
 def test_each_address_of_a_file_is_tried(world: World) -> None:
     client = world.client(SYSADMIN)
+    # The rows of an upload are a file as long as the upload waits.
+    assert uploaded(client, world.own.org, b"username\nwilma\n").status_code == 302
     files = set()
     for name in SHOWN:
         answer = client.get(PAGES[name].address(world))
