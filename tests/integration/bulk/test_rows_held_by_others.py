@@ -15,6 +15,8 @@ from orgs.models import User
 from tests.bulk_acts import confirmed, prepared, results
 from tests.makers import NOW, make_sysadmin, make_users
 
+pytestmark = pytest.mark.database
+
 TRIES = 2 * MAX_ATTEMPTS
 
 
