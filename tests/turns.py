@@ -13,7 +13,7 @@ from pathlib import Path
 FOLDERS_IN_TURNS = ("tests/browser/", "tests/servers/")
 OF_THREE = 3
 # Each of these needs a database, and goes with every push on one of the two.
-FOLDERS_ON_ONE_DATABASE = ("tests/integration/", "tests/unit/pages/")
+FOLDERS_ON_ONE_DATABASE = ("tests/integration/", "tests/unit/pages/", "tests/attacks/", "tests/faults/")
 OF_TWO = 2
 
 

@@ -240,6 +240,7 @@ class TestEveryPage:
 
     @pytest.mark.parametrize("place", [page for page in PAGES if page not in OPEN_TO_ALL])
     @pytest.mark.in_turns
+    @pytest.mark.once
     def test_sends_who_is_not_signed_in_to_the_sign_in(self, place: str, world: dict[str, Any]) -> None:
         for response in (Client().get(address(place, world)), Client().post(address(place, world))):
             assert response.status_code == 302
@@ -247,6 +248,7 @@ class TestEveryPage:
 
     @pytest.mark.parametrize("place", [page for page in PAGES if page not in OPEN_TO_ALL])
     @pytest.mark.in_turns
+    @pytest.mark.once
     def test_opens_to_the_right_roles_only(self, place: str, world: dict[str, Any]) -> None:
         allowed = EXPECTED.get(place, EXPECTED.get(place.partition(":")[0], set()))
 
