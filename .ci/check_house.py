@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("console", "directory", "orgs")
+# Programs of the product whose names do not end as a module's.
+PROGRAMS = ("static/agent/rollcall-agent",)
 MOST_MODULES = 15
 MOST_LINES = 300
 WHY_LONG = "Long because "
@@ -92,7 +94,8 @@ RETIRED_NAMES = {
 
 def modules(root: Path) -> list[Path]:
     """Return the paths of the product's modules, relative to ``root``, without migrations."""
-    found = (path.relative_to(root) for name in PRODUCT for path in (root / name).rglob("*.py"))
+    found = [path.relative_to(root) for name in PRODUCT for path in (root / name).rglob("*.py")]
+    found += [Path(name) for name in PROGRAMS if (root / name).exists()]
     return sorted(path for path in found if "migrations" not in path.parts)
 
 

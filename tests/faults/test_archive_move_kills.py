@@ -29,7 +29,7 @@ from tests.catalogue import noted
 from tests.stored_archives import StoredArchive, make_roots, move_all, stored_archive
 from tests.worlds import user
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
+pytestmark = pytest.mark.django_db(transaction=True)
 SEED = 20261130
 ARCHIVES = 4
 

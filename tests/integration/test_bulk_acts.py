@@ -28,7 +28,7 @@ from tests.makers import (
     make_users,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.database]
+pytestmark = pytest.mark.django_db
 LATER = NOW + timedelta(minutes=5)
 
 
