@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from django.conf import settings
 
 from console.process import services
 from tests.browser.conftest import database_url
+from tests.faults.processes import children_of, wait_for
 from tests.settings import FOLDER
 
 if TYPE_CHECKING:
@@ -40,8 +41,10 @@ class StoreServer:
     """A running store."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    environment: Mapping[str, str]
     log: Path
+    archives: Path
+    process: subprocess.Popen[bytes] = field(init=False)
 
     def request(
         self,
@@ -70,7 +73,30 @@ class StoreServer:
 
     def folder(self, device: BackingUp) -> Path:
         """Return the folder of a device's repository."""
-        return settings.ARCHIVES / device.guid
+        return self.archives / device.guid
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        service = services.store(services.LOOPBACK, self.port)
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                service.command, env=dict(self.environment), stdout=output, stderr=subprocess.STDOUT
+            )
+        _wait_for(self)
+
+    def kill(self) -> None:
+        """End all its processes, as a power cut would."""
+        workers = children_of(self.process.pid)
+        self.process.kill()
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(20)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "all processes have ended")
+
+    def kill_a_worker(self) -> None:
+        """End one of the processes that answer; the one above them starts another."""
+        os.kill(children_of(self.process.pid)[0], signal.SIGKILL)
 
     def url(self, device: BackingUp) -> str:
         """Return the repository's address for restic, with the token."""
@@ -86,31 +112,23 @@ def basic(device: BackingUp) -> str:
 def running_store(**environment: str) -> Iterator[StoreServer]:
     """Run a store until the end of the block."""
     port = services.free_port()
-    service = services.store(services.LOOPBACK, port)
-    log = FOLDER / f"store-{port}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            service.command,
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "console.store.settings",
-                "DATABASE_URL": database_url(),
-                **environment,
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    server = StoreServer(port, process, log)
+    whole = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "console.store.settings",
+        "DATABASE_URL": database_url(),
+        **environment,
+    }
+    archives = Path(environment.get("ARCHIVES", settings.ARCHIVES))
+    server = StoreServer(port, whole, FOLDER / f"store-{port}.log", archives)
     try:
-        _wait_for(server)
+        server.start()
         yield server
     finally:
-        process.send_signal(signal.SIGTERM)
+        server.process.send_signal(signal.SIGTERM)
         try:
-            process.wait(15)
+            server.process.wait(15)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+            server.kill()
         # Tests that come later have other archives in the same data folder.
         shutil.rmtree(settings.ARCHIVES, ignore_errors=True)
 

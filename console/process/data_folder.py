@@ -61,6 +61,9 @@ def folder(name: str, *, default: Path) -> Path:
     value = Path(text(name, default=str(default)))
     if not value.is_absolute():
         raise BadSetting(f"{name} must be the whole path of a folder, such as /srv/rollcall, not {str(value)[:80]!r}.")
+    if value.is_symlink():
+        # Followed once, here: nothing below is opened through a link.
+        value = value.resolve()
     if (value.exists() and not value.is_dir()) or not (value.is_dir() or value.parent.is_dir()):
         raise BadSetting(f"{name} names a folder that can't be ({value}): make it, or name another one.")
     return value

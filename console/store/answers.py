@@ -40,6 +40,14 @@ class Answer:
         return given
 
 
+class Unacceptable(Exception):
+    """An upload that is not stored, with its answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.reason)
+        self.answer = answer
+
+
 NOTHING_HERE = Answer(404)
 NOT_FOUND = Answer(404)
 NO_SUCH_METHOD = Answer(405)
@@ -48,8 +56,15 @@ INITIALIZED = Answer(403, "This archive has its config already.")
 NO_SPACE = Answer(507, "The backup server has no space left.")
 BUSY = (("Retry-After", "60"),)
 NO_DATABASE = Answer(503, "The backup server does not reach its database. Try again in some minutes.", BUSY)
+TOO_SLOW = Answer(408, "The connection is too slow, or was silent for too long.")
+TOO_MANY = Answer(
+    429, "This device has too many requests at once. restic has 5 connections by default.", (("Retry-After", "5"),)
+)
 BROKEN_DISK = Answer(500, "The backup server can not read or write its disk.")
-MOVED_AWAY = Answer(503, "The archive is on its way. Try again in some minutes.", BUSY)
+NOT_THERE = Answer(
+    503, "The folder of the archive is not there. Try again in some minutes, or ask your administrator.", BUSY
+)
+INITIALIZING = Answer(503, "Another program initializes this archive. Try again in a minute.", BUSY)
 
 
 def refused(refusal: Refusal) -> Answer:

@@ -29,14 +29,14 @@ def file(path: Path, *, requested_range: str, head: bool) -> Answer:
         return Answer(200, headers=accepts, length=size)
     found = _RANGE.fullmatch(requested_range)
     if found is None:
-        return Answer(200, headers=accepts, body=_Blocks(descriptor, 0, size), length=size)
+        return Answer(200, headers=accepts, body=Blocks(descriptor, 0, size), length=size)
     first, last = _bounds(found, size)
     if first > last:
         os.close(descriptor)
         return Answer(416, headers=(("Content-Range", f"bytes */{size}"),))
     length = last - first + 1
     headers = (*accepts, ("Content-Range", f"bytes {first}-{last}/{size}"))
-    return Answer(206, headers=headers, body=_Blocks(descriptor, first, length), length=length)
+    return Answer(206, headers=headers, body=Blocks(descriptor, first, length), length=length)
 
 
 def _bounds(found: re.Match[str], size: int) -> tuple[int, int]:
@@ -48,7 +48,7 @@ def _bounds(found: re.Match[str], size: int) -> tuple[int, int]:
     return int(found["first"]), min(last, size - 1)
 
 
-class _Blocks:
+class Blocks:
     """The bytes of an open file, in blocks; the server closes it at the end."""
 
     def __init__(self, descriptor: int, first: int, length: int) -> None:

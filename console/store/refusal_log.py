@@ -1,11 +1,10 @@
-"""Logs refused devices to the security log, each at most once an hour: a client that is refused comes again and again."""
+"""Logs refused devices to the security log, for each reason at most once an hour: a client that is refused comes again."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from django.conf import settings
 
 from console.security import security_log
 from console.security.client_address import address_in
-from orgs.backups.gate import BackupState, Refusal
+from orgs.backups.gate import ARCHIVE_COLD, BackupState, Refusal
 
 EVERY = timedelta(hours=1)
 # How many clients without a valid token are remembered, by their address.
@@ -25,9 +24,14 @@ _addresses: OrderedDict[str, datetime] = OrderedDict()
 
 
 def note(refusal: Refusal, state: BackupState | None, *, meta: Mapping[str, Any], at: datetime) -> None:
-    """Log a refusal, if this device, or this address without a device, has had none in the last hour."""
+    """Log a refusal, if this device, or this address without a device, has had none for this reason in the last hour.
+
+    An archive that comes back from cold storage is nobody's offence: its device waits.
+    """
+    if refusal is ARCHIVE_COLD:
+        return
     address = address_in(meta)
-    is_due = _address_is_due(address, at) if state is None else _device_is_due(state.guid, at)
+    is_due = _address_is_due(address, at) if state is None else _device_is_due(f"{state.guid} {refusal.code}", at)
     if is_due:
         device = {} if state is None else {"device": state.guid}
         security_log.note_from("backup refused", address, **device, code=refusal.code)
@@ -45,19 +49,27 @@ def _address_is_due(address: str, at: datetime) -> bool:
         return True
 
 
-def _device_is_due(guid: str, at: datetime) -> bool:
-    """Return whether a device is to be logged: the processes of the store share the times of empty files."""
+def _device_is_due(name: str, at: datetime) -> bool:
+    """Return whether a device is to be logged: the processes of the store share the times of empty files.
+
+    A disk that takes no marks makes more lines, and never less.
+    """
     folder = Path(settings.VAR) / "store" / "refused"
-    mark = folder / guid
+    mark = folder / name
     try:
         if at.timestamp() - mark.stat().st_mtime < EVERY.total_seconds():
             return False
         # Of two processes one can rename it.
-        mark.rename(mark.with_name(f"{guid}.old"))
+        mark.rename(mark.with_name(f"{name}.old"))
     except FileNotFoundError:
         pass
-    with suppress(OSError):
+    except OSError:
+        return True
+    try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         mark.touch(mode=0o600, exist_ok=False)
-        return True
-    return not mark.exists()
+    except FileExistsError:
+        return False
+    except OSError:
+        pass
+    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import secrets
 from collections.abc import Callable
@@ -12,13 +13,20 @@ from typing import Protocol
 from gunicorn.http.errors import ParseException
 
 from console.store.addresses import RequestedFile
-from console.store.answers import INITIALIZED, MOVED_AWAY, Answer
+from console.store.answers import INITIALIZED, NO_SPACE, NOT_THERE, TOO_SLOW, Answer, Unacceptable
+from console.store.timed_socket import ClientTooSlow
 from orgs.backups import folders
 from orgs.backups.durable_files import make_folder, sync_folder
+from orgs.backups.free_space import free_bytes
 
 # Packs of restic have 16 MiB; other settings of it make packs of up to 128.
 LARGEST = 512 * 1024**2
 BLOCK = 256 * 1024
+# So many bytes are received between two looks at the free space.
+_LOOK_EVERY = 16 * 1024**2
+# A lock is needed to restore, too, so it may come out of the reserve of a disk that is full; it has some hundred bytes.
+_SMALL_LOCK = 4096
+_LOCKS = "locks"
 
 TOO_LARGE = Answer(413, "A file of a repository has at most 512 MiB.")
 BROKEN_OFF = Answer(400, "The upload broke off.")
@@ -31,14 +39,6 @@ class Body(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-class Unacceptable(Exception):
-    """An upload that is not stored, with its answer."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer.reason)
-        self.answer = answer
-
-
 def store(
     body: Body, length: int | None, *, repository: Path, file: RequestedFile, refused: Callable[[], Answer | None]
 ) -> Answer:
@@ -49,12 +49,12 @@ def store(
     """
     if length is not None and length > LARGEST:
         return TOO_LARGE
-    try:
-        make_folder(folders.uploads(repository))
-    except FileNotFoundError:
-        return refused() or MOVED_AWAY
+    is_small_lock = file.kind == _LOCKS and length is not None and length <= _SMALL_LOCK
     temporary = folders.uploads(repository) / secrets.token_hex(16)
     try:
+        make_folder(folders.uploads(repository))
+        if not is_small_lock:
+            _need_room(repository, length or 0)
         digest = _receive(body, length, temporary)
         if not file.is_config and digest != file.name:
             return OTHER_CONTENT
@@ -62,10 +62,15 @@ def store(
     except Unacceptable as problem:
         return problem.answer
     except FileNotFoundError:
-        # Its folder was renamed: that is how a move of the archive ends every upload.
-        return refused() or MOVED_AWAY
+        # Its folder was never made, or was renamed: that is how a move of the archive ends every upload.
+        return refused() or NOT_THERE
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _need_room(repository: Path, length: int) -> None:
+    if length > free_bytes(repository):
+        raise Unacceptable(NO_SPACE)
 
 
 def _receive(body: Body, length: int | None, temporary: Path) -> str:
@@ -74,7 +79,7 @@ def _receive(body: Body, length: int | None, temporary: Path) -> str:
     Raises:
         Unacceptable: when the body is too large, or not what was announced.
     """
-    digest, received = sha256(), 0
+    digest, received, next_look = sha256(), 0, _LOOK_EVERY
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, folders.FILE_MODE
     )
@@ -83,6 +88,10 @@ def _receive(body: Body, length: int | None, temporary: Path) -> str:
             received += len(block)
             if received > LARGEST:
                 raise Unacceptable(TOO_LARGE)
+            if received > next_look:
+                # Other uploads take their part at the same time, and chunks announce no length.
+                _need_room(temporary.parent, (length or received) - received)
+                next_look += _LOOK_EVERY
             digest.update(block)
             rest = memoryview(block)
             while rest:
@@ -96,8 +105,10 @@ def _receive(body: Body, length: int | None, temporary: Path) -> str:
 def _read(body: Body) -> bytes:
     try:
         return body.read(BLOCK)
+    except ClientTooSlow as error:
+        raise Unacceptable(TOO_SLOW) from error
     except (OSError, ParseException) as error:
-        # A client that went away or was silent for too long, or chunks that are none: nothing is wrong with the disk.
+        # A client that went away, or chunks that are none: nothing is wrong with the disk.
         raise Unacceptable(BROKEN_OFF) from error
 
 
@@ -107,10 +118,13 @@ def _commit(temporary: Path, repository: Path, file: RequestedFile) -> Answer:
     A client whose connection broke after the commit sends a file again, and can't delete it first.
     """
     if file.is_config:
+        config = repository / folders.CONFIG
         try:
-            os.link(temporary, repository / folders.CONFIG)
+            os.link(temporary, config)
         except FileExistsError:
-            return INITIALIZED
+            if not filecmp.cmp(config, temporary, shallow=False):
+                return INITIALIZED
+            # Its client has not received the answer, and sent it again.
         sync_folder(repository)
         return Answer(200)
     folder = folders.file_folder(repository, file.kind, file.name)

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
 
+from orgs.backups import folder_sizes
 from orgs.backups.durable_files import make_folder, sync_folder
 from orgs.backups.folders import CONFIG, DATA, DATA_FOLDER, FILE_MODE, FILE_NAME, KINDS, RESTIC_LEFTOVER, UPLOADS
-from orgs.backups.move_errors import FileDamaged, UnexpectedFile
+from orgs.backups.free_space import free_bytes
+from orgs.backups.move_errors import FileDamaged, NoRoom, UnexpectedFile
 
 _BLOCK = 1 << 20
 _PART = ".part"
@@ -26,8 +28,20 @@ def copy(source: Path, target: Path, *, go_on: Callable[[], None]) -> None:
     Raises:
         FileDamaged: at a file whose content is not what its name says.
         UnexpectedFile: at a link, and whatever else belongs to no repository.
+        NoRoom: when the disk has no room for what is not copied yet.
     """
+    _need_room(source, target)
     _copy_folder(source, target, (), go_on)
+
+
+def _need_room(source: Path, target: Path) -> None:
+    """Stop before the first byte: a copy that ends half way has filled the disk for everybody else."""
+    wanted = folder_sizes.count(source).size_bytes
+    if target.is_dir():
+        wanted -= folder_sizes.count(target).size_bytes
+    free = free_bytes(target.parent)
+    if wanted > max(free, 0):
+        raise NoRoom(target.parent, wanted_bytes=wanted, free_bytes=free)
 
 
 def _copy_folder(source: Path, target: Path, inside: tuple[str, ...], go_on: Callable[[], None]) -> None:

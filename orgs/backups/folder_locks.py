@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from pathlib import Path
 
 from orgs.backups.durable_files import make_folder
 from orgs.backups.folders import FILE_MODE, LOCKS, StorageRoot
+
+log = logging.getLogger("rollcall.archives")
 
 
 class FolderLocked(Exception):
@@ -29,9 +32,14 @@ def locked(root: StorageRoot, guid: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed while it is locked: who waits for it sees that it is another file by then.
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        try:
+            # Removed while it is locked: who waits for it sees that it is another file by then.
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            # A file that nobody locks is in nobody's way.
+            log.warning("%s can't be removed: %s", path, error)
+        finally:
+            os.close(descriptor)
 
 
 def _acquire(path: Path) -> int:

@@ -53,6 +53,16 @@ class RootMissing(MoveStopped):
         super().__init__(f"the storage folder {root} is not there. Is it mounted?")
 
 
+class NoRoom(MoveStopped):
+    """A disk that has no room for an archive, beside its reserve."""
+
+    def __init__(self, folder: Path, *, wanted_bytes: int, free_bytes: int) -> None:
+        super().__init__(
+            f"{folder}: No space left on device: {wanted_bytes:,} bytes are to be copied, and {max(free_bytes, 0):,} may still "
+            "be stored there. Nothing was lost; make room, and the move goes on."
+        )
+
+
 @contextmanager
 def in_words() -> Iterator[None]:
     """Turn an error of the operating system into the reason why a move stopped."""

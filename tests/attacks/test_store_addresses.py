@@ -56,7 +56,8 @@ def test_no_address_reads_or_writes_elsewhere(store: StoreServer, attacker: Back
         for method in ("GET", "HEAD", "POST", "DELETE", "PUT"):
             answer = raw(store, attacker, method, address, b"evil")
             status = answer.partition(b"\r\n")[0]
-            assert status[9:10] in {b"4", b"5", b""}, (method, address, status)
+            # Refused by name, or not understood as HTTP and hung up on; never an error of the server.
+            assert status[9:10] == b"4", (method, address, status)
             assert SECRET not in answer, address
             assert b"X-Header" not in answer, address
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import select
+import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 
 from orgs.actions.devices_by_hand import states
+from orgs.actions.users import deactivation
 from orgs.models import Repository
 from orgs.rules.actors import SYSTEM
 from tests.backups import BackingUp, signed_in_device
@@ -91,6 +97,8 @@ class TestAnUpload:
         assert store.request(laptop, "HEAD", "config").status == 404
         assert post(store, laptop, "config", b"first").status == 200
 
+        # The same once more: its client did not receive the answer.
+        assert post(store, laptop, "config", b"first").status == 200
         again = post(store, laptop, "config", b"second")
 
         assert (again.status, again.reason) == (403, "This archive has its config already.")
@@ -126,7 +134,8 @@ class TestAnUpload:
             store.folder(laptop).rename(settings.ARCHIVES / ".leaving" / laptop.guid)
             asking.send(CONTENT[100:])
 
-            assert asking.getresponse().status == 503
+            ended = asking.getresponse()
+            assert (ended.status, ended.reason[:39]) == (503, "The folder of the archive is not there.")
         assert not store.folder(laptop).exists()
 
     def test_of_a_snapshot_has_the_size_counted_again(self, store: StoreServer, laptop: BackingUp) -> None:
@@ -142,12 +151,7 @@ class half_sent:  # noqa: N801  # reads as words
     """An upload of which 100 bytes have arrived."""
 
     def __init__(self, store: StoreServer, device: BackingUp) -> None:
-        self.asking = http.client.HTTPConnection("127.0.0.1", store.port, timeout=60)
-        self.asking.putrequest("POST", f"/backup/{device.guid}/data/{NAME}")
-        self.asking.putheader("Authorization", basic(device))
-        self.asking.putheader("Content-Length", str(len(CONTENT)))
-        self.asking.endheaders()
-        self.asking.send(CONTENT[:100])
+        self.asking = begun(store, device)
         folder = store.folder(device) / ".tmp"
         wait_for(lambda: list(folder.iterdir()), "the store receives the upload")
 
@@ -268,9 +272,133 @@ def test_refusals_are_in_the_security_log_once_a_device_and_hour(store: StoreSer
     assert 'code:"device-blocked"' in lines()[0]
     assert laptop.token not in lines()[0]
 
-    mark = settings.VAR / "store" / "refused" / laptop.guid
+    mark = settings.VAR / "store" / "refused" / f"{laptop.guid} device-blocked"
     hour_ago = mark.stat().st_mtime - timedelta(hours=1).total_seconds()
     os.utime(mark, (hour_ago, hour_ago))
     for _ in range(4):
         store.request(laptop, "GET", "config")
     assert len(lines()) == 2
+
+    states.unblock(device_ids=[laptop.device.pk], by=SYSTEM, at=NOON)
+    Repository.objects.update(location="moving")
+    assert store.request(laptop, "GET", "config").status == 503
+    assert len(lines()) == 2
+    deactivation.deactivate(user_ids=[laptop.device.user_id], by=SYSTEM, at=NOON)
+    assert store.request(laptop, "GET", "config").status == 403
+    assert 'code:"user-inactive"' in lines()[2]
+
+
+class TestTheBeginning:
+    def test_makes_all_folders_of_data(self, store: StoreServer, laptop: BackingUp) -> None:
+        assert len(list((store.folder(laptop) / "data").iterdir())) == 256
+        assert store.request(laptop, "POST", "?create=true").status == 200
+
+    def test_after_one_that_broke_off_starts_without_its_key(self, store: StoreServer, laptop: BackingUp) -> None:
+        assert post(store, laptop, f"keys/{NAME}", CONTENT).status == 200
+
+        early = store.request(laptop, "POST", "?create=true")
+        assert (early.status, early.headers["Retry-After"]) == (503, "60")
+        assert early.reason == "Another program initializes this archive. Try again in a minute."
+        key = store.folder(laptop) / "keys" / NAME
+        os.utime(key, (key.stat().st_mtime - 61,) * 2)
+        assert store.request(laptop, "POST", "?create=true").status == 200
+
+        assert json.loads(store.request(laptop, "GET", "keys/").body) == []
+
+    @pytest.mark.parametrize("path", ["config", f"data/{NAME}", f"snapshots/{NAME}", f"index/{NAME}"])
+    def test_keeps_the_key_of_an_archive_in_use(self, store: StoreServer, laptop: BackingUp, path: str) -> None:
+        assert post(store, laptop, f"keys/{NAME}", CONTENT).status == 200
+        assert post(store, laptop, path, CONTENT).status == 200
+        os.utime(store.folder(laptop) / "keys" / NAME, (1, 1))
+
+        assert store.request(laptop, "POST", "?create=true").status == 200
+        assert json.loads(store.request(laptop, "GET", "keys/").body) == [NAME]
+
+    def test_that_never_came_is_named(self, store: StoreServer) -> None:
+        fresh = signed_in_device(user("mia"))
+
+        answer = post(store, fresh, f"keys/{NAME}", CONTENT)
+
+        assert (answer.status, answer.reason[:39]) == (503, "The folder of the archive is not there.")
+        assert store.request(fresh, "GET", "config").status == 404
+        assert json.loads(store.request(fresh, "GET", "keys/").body) == []
+
+
+def test_a_root_that_is_a_link_is_followed(db: None, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "archives").symlink_to(tmp_path / "disk")
+    laptop = signed_in_device(user("sean"))
+
+    with running_store(ARCHIVES=str(tmp_path / "archives")) as store:
+        assert store.request(laptop, "POST", "?create=true").status == 200
+        assert post(store, laptop, f"data/{NAME}", CONTENT).status == 200
+
+    assert (tmp_path / "disk" / laptop.guid / "data" / NAME[:2] / NAME).read_bytes() == CONTENT
+
+
+class TestManyAtOnce:
+    def test_refused_clients_that_do_not_hang_up_stop_nobody(self, store: StoreServer, laptop: BackingUp) -> None:
+        """gunicorn waits two seconds for each to hang up, in its main thread."""
+        request = f"GET /backup/{laptop.guid}/config HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+        with ExitStack() as stack:
+            for _ in range(40):
+                connection = socket.create_connection(("127.0.0.1", store.port), timeout=60)
+                stack.enter_context(connection)
+                connection.sendall(request)
+            began = time.monotonic()
+            assert store.request(None, "GET", "/healthz").status == 200
+            assert time.monotonic() - began < 12
+
+    def test_one_device_leaves_threads_to_the_others(self, store: StoreServer, laptop: BackingUp) -> None:
+        other = signed_in_device(user("mia"))
+        assert store.request(other, "POST", "?create=true").status == 200
+        with ExitStack() as stack:
+            # Two processes with six requests each, wherever the connections go.
+            asking = [begun(store, laptop) for _ in range(30)]
+            for each in asking:
+                stack.callback(each.close)
+            refused = set[http.client.HTTPConnection]()
+
+            def are_refused() -> bool:
+                for each in {*asking} - refused:
+                    if select.select([each.sock], [], [], 0)[0]:
+                        assert each.getresponse().status == 429
+                        refused.add(each)
+                return len(refused) >= 18
+
+            wait_for(are_refused, "all but twelve are refused")
+            assert post(store, other, f"data/{NAME}", CONTENT).status == 200
+            statuses = []
+            for each in {*asking} - refused:
+                # Connections come to the processes by chance: one of the two may have got few.
+                with suppress(OSError):
+                    each.send(CONTENT[100:])
+                statuses.append(each.getresponse().status)
+            assert set(statuses) <= {200, 429}
+            assert 6 <= statuses.count(200) <= 12
+        assert post(store, laptop, f"data/{NAME}", CONTENT).status == 200
+
+    def test_a_refusal_on_a_connection_that_stays_does_not_swallow_the_next_request(
+        self, store: StoreServer, laptop: BackingUp
+    ) -> None:
+        """The refused body is not read as a request."""
+        states.block(device_ids=[laptop.device.pk], by=SYSTEM, at=NOON)
+        asking = http.client.HTTPConnection("127.0.0.1", store.port, timeout=60)
+        body = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 20
+        with closing(asking):
+            for _ in range(3):
+                asking.request("POST", f"/backup/{laptop.guid}/data/{NAME}", body, {"Authorization": basic(laptop)})
+                answer = asking.getresponse()
+                assert (answer.status, answer.read()) == (403, b"")
+                assert answer.headers["X-Rollcall-Reason"] == "device-blocked"
+
+
+def begun(store: StoreServer, device: BackingUp) -> http.client.HTTPConnection:
+    """Return an upload of which 100 bytes were sent."""
+    asking = http.client.HTTPConnection("127.0.0.1", store.port, timeout=60)
+    asking.putrequest("POST", f"/backup/{device.guid}/data/{NAME}")
+    asking.putheader("Authorization", basic(device))
+    asking.putheader("Content-Length", str(len(CONTENT)))
+    asking.endheaders()
+    asking.send(CONTENT[:100])
+    return asking

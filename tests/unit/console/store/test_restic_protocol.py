@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
+from console.security import security_log
 from console.store import restic_protocol, uploads
 from console.store.addresses import RequestedFile
+from orgs.actions.devices_by_hand import states
 from orgs.backups import folders, gate
+from orgs.rules.actors import SYSTEM
 from tests.backups import BackingUp, signed_in_device
 from tests.store_server import basic
-from tests.worlds import user
+from tests.worlds import NOON, user
 
 pytestmark = pytest.mark.django_db
 CONTENT = b"pack"
@@ -70,6 +73,61 @@ def test_a_disk_that_takes_no_more_is_named_and_nothing_is_left(
     assert list(folders.uploads(repository).iterdir()) == []
     assert list((repository / "data").rglob(NAME)) == []
     assert ask(laptop, "POST", f"data/{NAME}", CONTENT) == "200 OK"
+
+
+def test_a_disk_whose_reserve_is_reached_takes_locks_only(
+    laptop: BackingUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Who restores needs a lock, too."""
+    monkeypatch.setattr(uploads, "free_bytes", lambda _folder: 3)
+
+    assert ask(laptop, "POST", f"data/{NAME}", CONTENT) == "507 The backup server has no space left."
+    assert list(folders.uploads(tmp_path / laptop.guid).iterdir()) == []
+    assert ask(laptop, "POST", f"locks/{NAME}", CONTENT) == "200 OK"
+    assert ask(laptop, "DELETE", f"locks/{NAME}") == "200 OK"
+
+
+def test_a_disk_that_fills_up_during_an_upload_ends_it(
+    laptop: BackingUp, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    free = [1024**3, 1024**3, -1]
+    monkeypatch.setattr(uploads, "free_bytes", lambda _folder: free.pop(0))
+
+    answer = uploads.store(
+        io.BytesIO(bytes(64 * 1024**2)),
+        None,
+        repository=tmp_path / laptop.guid,
+        file=RequestedFile(laptop.guid, kind="data", name=NAME),
+        refused=lambda: None,
+    )
+
+    assert (answer.status, free) == (507, [])
+    assert list(folders.uploads(tmp_path / laptop.guid).iterdir()) == []
+
+
+def test_a_lock_whose_folder_moves_away_while_it_is_deleted_is_no_error(
+    laptop: BackingUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(laptop, "POST", f"locks/{NAME}", CONTENT) == "200 OK"
+
+    def moved(folder: Path) -> None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
+
+    monkeypatch.setattr(restic_protocol, "sync_folder", moved)
+    assert ask(laptop, "DELETE", f"locks/{NAME}") == "404 Not Found"
+
+
+def test_a_refusal_is_logged_although_its_mark_can_not_be_kept(
+    laptop: BackingUp, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = list[str]()
+    monkeypatch.setattr(security_log, "note_from", lambda *_given, **facts: lines.append(facts["code"]))
+    settings.VAR = tmp_path / "a file"
+    settings.VAR.write_text("no folder")
+    states.block(device_ids=[laptop.device.pk], by=SYSTEM, at=NOON)
+
+    assert ask(laptop, "GET", "config").startswith("403")
+    assert lines == ["device-blocked"]
 
 
 def test_a_database_that_is_away_is_named(laptop: BackingUp, monkeypatch: pytest.MonkeyPatch) -> None:

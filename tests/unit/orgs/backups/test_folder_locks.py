@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -65,4 +66,20 @@ def test_a_lock_whose_file_was_removed_by_another_process_is_taken_anew(
 
 def test_only_an_archive_can_be_locked(tmp_path: Path) -> None:
     with pytest.raises(BadName), locked(StorageRoot(tmp_path), "../../etc"):
+        pass
+
+
+def test_a_lock_whose_file_can_not_be_removed_is_free_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = StorageRoot(tmp_path)
+
+    def read_only(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", read_only)
+        with locked(root, GUID):
+            pass
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    with locked(root, GUID):
         pass
