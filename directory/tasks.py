@@ -133,7 +133,7 @@ def count_archives() -> None:
     """Count the sizes of archives that were written to, of each once a day, and remove old rubbish from their folders."""
     with suppress(Leaving):
         sizes.count_due(clock=timezone.now, stay=_stay_with_archives)
-    sizes.remove_rubbish(at=timezone.now())
+        sizes.remove_rubbish(at=timezone.now(), stay=_stay_with_archives)
 
 
 def _stay_with_archives() -> None:

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from django.conf import settings
 from django.utils import timezone
 
 from orgs.actions.backups import move_turns
-from orgs.backups import folder_sizes
+from orgs.backups import folder_sizes, root_marks
 from orgs.backups.folders import StorageRoot
 from orgs.backups.storage_roots import storage_roots
 from orgs.models import Archive, ArchiveMove, Repository, User
@@ -40,7 +41,8 @@ def stored_archive(owner: User, name: str = "laptop", *, files: int = 12, larges
     """Return the live archive of a new device of a user, with a folder in the root of live archives."""
     made = device(owner, name)
     folder = storage_roots().live.repository(made.guid)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not storage_roots().live.is_there():
+        make_roots(settings.ARCHIVES, settings.COLD_STORAGE)
     make_repository(folder, files=files, largest=largest, seed=made.pk)
     archive = made.archives.get()
     archive.size_bytes = folder_sizes.count(folder).size_bytes
@@ -56,6 +58,6 @@ def move_all(*, at: datetime | None = None, stopped: bool = False) -> None:
 
 
 def make_roots(live: Path, cold: Path) -> None:
-    """Make the folders of storage roots."""
+    """Make storage roots, with their marks."""
     for folder in (live, cold):
-        folder.mkdir(parents=True, exist_ok=True)
+        root_marks.mark(StorageRoot(folder))

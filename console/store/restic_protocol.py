@@ -215,7 +215,7 @@ class _Request:
         return Answer(200)
 
     def _create(self) -> Answer:
-        made = repository_folders.make(token=self._token, guid=self._file.guid, root=StorageRoot(settings.ARCHIVES))
+        made = repository_folders.make(token=self._token, guid=self._file.guid)
         if made is not None:
             return self._logged(made, gate.of_token(self._token))
         try:

@@ -223,6 +223,12 @@ RULES = (
         "Files were changed without Rollcall: let restic check the archive (restic check --read-data).",
     ),
     Rule(
+        "I17.8",
+        "Each device has one repository",
+        repositories.one_of_each_device,
+        "Both have one folder on the disk: delete the row of the older archive in the database, and its repository with it.",
+    ),
+    Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."
     ),
     Rule(

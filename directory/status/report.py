@@ -33,7 +33,7 @@ def sections(*, at: datetime) -> list[Section]:
         ("runs", _("Runs under way"), lambda: live_runs.look(at=at)),
         ("servers", _("LDAP servers"), lambda: servers.look(at=at)),
         ("mail", _("Mail"), lambda: mail.look(at=at)),
-        ("archives", _("Stored archives"), storage.look),
+        ("archives", _("Stored archives"), lambda: storage.look(at=at)),
         ("kept", _("What is kept"), lambda: old_rows.look(at=at)),
     ]
     return [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
 from django.template.defaultfilters import filesizeformat
@@ -15,42 +15,64 @@ from orgs.backups.folders import StorageRoot
 from orgs.backups.storage_roots import storage_roots
 from orgs.models import ArchiveMove, Repository
 
+# Free bytes of a storage root below which there is a warning (or below a tenth of a small disk), and a problem.
+FEW_BYTES = 50 * 1024**3
+LEAST_BYTES = 1024**3
+# A move that has waited for so long is not merely large.
+LONG_MOVE = timedelta(days=1)
 
-def look() -> list[Line]:
+
+def look(*, at: datetime) -> list[Line]:
     """Return the status lines of stored archives."""
     roots, used = storage_roots(), Repository.objects.exists()
-    return [_root(_("Live archives"), roots.live, used=used), _root(_("Cold storage"), roots.cold, used=used), _moves()]
+    return [
+        _root(_("Live archives"), roots.live, used=used),
+        _root(_("Cold storage"), roots.cold, used=used),
+        _moves(at=at),
+    ]
 
 
 def _root(title: str, root: StorageRoot, *, used: bool) -> Line:
     try:
-        free = shutil.disk_usage(root.path).free
-    except FileNotFoundError:
-        if not used:
-            return Line(title, LineState.OK, _("No device has backed up yet."))
-        fact = _("The folder %(folder)s is not there.") % {"folder": root.path}
-        return Line(title, LineState.PROBLEM, fact, _("See that its disk is mounted; until then no archive is moved."))
+        if not root.is_there():
+            return _away(title, root) if used else Line(title, LineState.OK, _("No device has backed up yet."))
+        disk = shutil.disk_usage(root.path)
     except OSError as error:
         fact = f"{root.path}: {error.strerror or error}"
         return Line(title, LineState.PROBLEM, fact, _("Give the folder to the user that runs Rollcall."))
-    fact = _("%(folder)s, %(size)s free.") % {"folder": root.path, "size": filesizeformat(free)}
-    return Line(title, LineState.OK, fact)
+    fact = _("%(folder)s, %(size)s free.") % {"folder": root.path, "size": filesizeformat(disk.free)}
+    if disk.free >= min(FEW_BYTES, disk.total // 10):
+        return Line(title, LineState.OK, fact)
+    advice = _("Make room on this disk, or lower the days in cold storage: on a full disk, backups and moves stop.")
+    return Line(title, LineState.WARNING if disk.free >= LEAST_BYTES else LineState.PROBLEM, fact, advice)
 
 
-def _moves() -> Line:
+def _away(title: str, root: StorageRoot) -> Line:
+    if root.path.is_dir():
+        fact = _("The folder %(folder)s has no mark of Rollcall: it may be the place of a disk that is not mounted.")
+        advice = _("Mount its disk. If this is a new storage folder, run manage.py preparestorage.")
+    else:
+        fact = _("The folder %(folder)s is not there.")
+        advice = _("See that its disk is mounted; until then no archive is moved.")
+    return Line(title, LineState.PROBLEM, fact % {"folder": root.path}, advice)
+
+
+def _moves(*, at: datetime) -> Line:
     title = _("Moves of archives")
     stopped: Q = ~Q(error="")
-    found = ArchiveMove.objects.aggregate(
-        waiting=Count("pk", filter=~stopped), stopped=Count("pk", filter=stopped), since=Min("started_at")
-    )
-    if found["stopped"]:
-        since: datetime = found["since"]
-        oldest = ArchiveMove.objects.filter(stopped).earliest("started_at", "pk")
-        fact = ngettext("%(count)d move is stopped:", "%(count)d moves are stopped:", found["stopped"])
-        fact = f"{fact % {'count': found['stopped']}} {oldest.error}"
+    waiting, moves = ArchiveMove.objects.filter(error=""), ArchiveMove.objects.filter(stopped)
+    if count := moves.count():
+        oldest = moves.earliest("started_at", "pk")
+        fact = ngettext("%(count)d move is stopped:", "%(count)d moves are stopped:", count)
+        fact = f"{fact % {'count': count}} {oldest.error}"
         advice = _("Nothing is lost. Each move is tried again every ten minutes, and goes on where it was.")
-        return Line(title, LineState.WARNING, fact, advice, at=since)
-    if not found["waiting"]:
+        return Line(title, LineState.WARNING, fact, advice, at=oldest.started_at)
+    found = waiting.aggregate(count=Count("pk"), since=Min("started_at"))
+    if not found["count"]:
         return Line(title, LineState.OK, _("No archive waits to be moved."))
-    fact = ngettext("%(count)d archive is on its way.", "%(count)d archives are on their way.", found["waiting"])
-    return Line(title, LineState.OK, fact % {"count": found["waiting"]}, at=found["since"])
+    fact = ngettext("%(count)d archive is on its way.", "%(count)d archives are on their way.", found["count"])
+    fact %= {"count": found["count"]}
+    if found["since"] > at - LONG_MOVE:
+        return Line(title, LineState.OK, fact, at=found["since"])
+    advice = _("The oldest has waited for more than a day: see above whether the worker for mail is alive.")
+    return Line(title, LineState.WARNING, fact, advice, at=found["since"])

@@ -13,7 +13,7 @@ from orgs.actions import locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.backups import archive_moves
 from orgs.models import Archive, ArchiveState, MoveTarget, Org
-from orgs.rules.actors import Actor
+from orgs.rules.actors import SYSTEM, Actor
 from orgs.rules.inheritance import Effective, effective_settings
 
 # How long the row of an expired archive is kept before it is purged (the original's figure).
@@ -47,11 +47,16 @@ def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
 def out_of_cold_storage(
     *, device_ids: Collection[int] = (), archive_ids: Collection[int] = (), at: datetime
 ) -> Restored:
-    """Make the unexpired archives with these ids, or of these devices, live again; count those that are lost."""
+    """Make the unexpired archives with these ids, or of these devices, live again; count those that are lost.
+
+    An archive past its date is lost, even if ``age`` has not expired it yet: it expires now. A legal hold that comes before
+    ``age`` would keep it in cold storage, and its device waiting for it.
+    """
     archives = Archive.objects.filter(Q(device__among=device_ids) | Q(pk__among=archive_ids))
-    # An archive past its date is lost, even if ``age`` has not marked it as expired yet.
     lost = archives.lost(at=at)
     lost_count = lost.count()
+    if lost_count:
+        _expire(lost.filter(state=ArchiveState.COLD_STORAGE), by=SYSTEM, at=at)
     cold = archives.filter(state=ArchiveState.COLD_STORAGE).exclude(pk__in=lost.values("pk"))
     ids = list(cold.order_by("pk").values_list("pk", flat=True))
     Archive.objects.filter(pk__among=ids).update(
@@ -137,11 +142,7 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     # Lock before reading again: an archive that was just restored or put on hold must not expire. Nor may one that became
     # due meanwhile: its user is not locked.
     locks.owners_of_archives([*due_ids, *purgeable_ids])
-    expiring = list(due.filter(pk__among=due_ids).values_list("pk", "device__name"))
-    Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(
-        state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
-    )
-    note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
+    expired = _expire(due.filter(pk__among=due_ids), by=by, at=at)
     stored = list(purgeable.filter(pk__among=purgeable_ids, repository__isnull=False).values_list("pk", flat=True))
     archive_moves.begin(archive_ids=stored, to=MoveTarget.GONE, at=at)
     rows_alone = purgeable.filter(pk__among=purgeable_ids, repository=None)
@@ -153,4 +154,14 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
         at=at,
     )
     Archive.objects.filter(pk__among=[pk for pk, _, _ in purged]).delete()
-    return len(expiring), len(purged) + len(stored)
+    return expired, len(purged) + len(stored)
+
+
+def _expire(archives: QuerySet[Archive], *, by: Actor, at: datetime) -> int:
+    """Expire these archives, whose users are locked; return how many."""
+    expiring = list(archives.values_list("pk", "device__name"))
+    Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(
+        state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
+    )
+    note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
+    return len(expiring)

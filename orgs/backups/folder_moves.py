@@ -17,15 +17,15 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from orgs.backups import folder_copies
+from orgs.backups import folder_copies, folder_sizes
 from orgs.backups.durable_files import make_folder, rename, sync_folder
 from orgs.backups.folders import ARRIVING, GONE, LEAVING, StorageRoot
-from orgs.backups.move_errors import FolderMissing, RootMissing, TwoFolders, UnexpectedFile, in_words
+from orgs.backups.move_errors import FolderMissing, TwoFolders, UnexpectedFile, in_words
+from orgs.backups.root_marks import need
 
 
 def _always() -> None:
@@ -35,70 +35,102 @@ def _always() -> None:
 def move(guid: str, *, source: StorageRoot, target: StorageRoot, go_on: Callable[[], None] = _always) -> None:
     """Bring an archive from one root to the other, from whatever state earlier moves have left, in either direction.
 
-    ``go_on`` is called after each file that was copied, and may raise to interrupt the move, which goes on at the next call.
+    ``go_on`` is called after each file that was copied or deleted, and may raise to interrupt the move, which goes on at
+    the next call.
 
     Raises:
         MoveStopped: when the move can't go on; its sentence says why, and nothing is lost.
     """
     with in_words():
-        if not target.path.is_dir() and not _is_there(source.repository(guid)):
-            raise RootMissing(target.path)
+        need(source)
+        # Without the root to which it goes, the archive still comes under the fence: nothing more is written to it.
+        if not _is_there(source.repository(guid)):
+            need(target)
         _refuse_two_folders(guid, source, target)
         if _is_there(target.leaving(guid)):
-            _end_other_direction(guid, source=target, target=source)
+            _end_other_direction(guid, source=target, target=source, go_on=go_on)
         if not _is_there(target.repository(guid)):
             _fence(guid, source)
             _bring(guid, source, target, go_on)
         for rubbish in (source.leaving(guid), target.arriving(guid), source.arriving(guid)):
-            delete_folder(rubbish)
+            delete_folder(rubbish, go_on)
 
 
-def begin_purge(guid: str, *, roots: Collection[StorageRoot]) -> None:
-    """Take the archive's names away, without deleting a file: from here it is lost, and ``purge`` deletes it.
+def begin_purge(guid: str, *, roots: Collection[StorageRoot]) -> bool:
+    """Take the archive's name away, without deleting a file; return whether there is one, or was before an earlier call.
 
-    It is quick, so that it has room in the transaction that asks whether the archive may be deleted.
+    The folder that is the archive goes to ``.gone`` of its root, whole: ``call_off_purge`` brings it back from there.
 
     Raises:
         MoveStopped: when a storage root is missing, or can't be written to.
     """
     with in_words():
-        _need_roots(roots)
+        need(*roots)
+        if purge_has_begun(guid, roots=roots):
+            return True
+        # What stands under its own name is whole. Where nothing does, it is on its way.
+        candidates = [(root, root.repository(guid)) for root in roots] + [(root, root.leaving(guid)) for root in roots]
+        for root, folder in candidates:
+            if os.path.lexists(folder):
+                make_folder(root.path / GONE)
+                rename(folder, root.gone(guid))
+                return True
+        return False
+
+
+def call_off_purge(guid: str, *, roots: Collection[StorageRoot], size_bytes: int) -> bool:
+    """Give an archive of this size its name back, if no file of it was deleted; return whether it is whole now.
+
+    Raises:
+        MoveStopped: when a storage root is missing, or can't be written to.
+    """
+    with in_words():
+        need(*roots)
         for root in roots:
-            for folder in (root.repository(guid), root.leaving(guid)):
-                if os.path.lexists(folder) and not os.path.lexists(root.gone(guid)):
-                    make_folder(root.path / GONE)
-                    rename(folder, root.gone(guid))
+            gone = root.gone(guid)
+            if _is_there(gone):
+                if folder_sizes.count(gone).size_bytes != size_bytes or _is_there(root.repository(guid)):
+                    return False
+                rename(gone, root.repository(guid))
+        return True
 
 
 def purge_has_begun(guid: str, *, roots: Collection[StorageRoot]) -> bool:
-    """Return whether a purge has taken the archive's name away, so that there is no way back."""
+    """Return whether a purge has taken the archive's name away, or has deleted it without having ended."""
     return any(os.path.lexists(root.gone(guid)) for root in roots)
 
 
-def purge(guid: str, *, roots: Collection[StorageRoot]) -> bool:
-    """Delete all folders of an archive in these roots; return whether there was one.
+def purge(guid: str, *, roots: Collection[StorageRoot], go_on: Callable[[], None] = _always) -> None:
+    """Delete all files of an archive in these roots, after ``begin_purge``; ``end_purge`` follows once its row is gone.
+
+    An empty folder in ``.gone`` is left until then: without it a purge that was stopped before the end of the row would
+    look like an archive that is lost. ``go_on`` is called after each file, and may raise to interrupt.
 
     Raises:
         MoveStopped: when one can't be deleted. What is left of it has no name of an archive any more.
     """
     with in_words():
-        _need_roots(roots)
-        found = False
+        need(*roots)
         for root in roots:
-            found |= delete_folder(root.gone(guid))
-            for folder in (root.repository(guid), root.leaving(guid), root.arriving(guid)):
-                if os.path.lexists(folder):
-                    make_folder(root.path / GONE)
-                    rename(folder, root.gone(guid))
-                    found |= delete_folder(root.gone(guid))
-        return found
+            # First what was rubbish already: what is whole stays so for longer.
+            for folder in (root.leaving(guid), root.arriving(guid)):
+                delete_folder(folder, go_on)
+        for root in roots:
+            gone = root.gone(guid)
+            if gone.is_symlink() or gone.is_file():
+                gone.unlink()
+                make_folder(gone)
+            elif gone.is_dir():
+                _empty(gone, go_on)
+        for root in roots:
+            delete_folder(root.repository(guid), go_on)
 
 
-def _need_roots(roots: Collection[StorageRoot]) -> None:
-    """Stop a purge where a root is missing: what is on it would stay, although nobody knows of it any more."""
-    for root in roots:
-        if not root.path.is_dir():
-            raise RootMissing(root.path)
+def end_purge(guid: str, *, roots: Collection[StorageRoot]) -> None:
+    """Remove the empty folders that ``purge`` has left; whoever is stopped before leaves rubbish that hurts nobody."""
+    with in_words():
+        for root in roots:
+            delete_folder(root.gone(guid))
 
 
 def _refuse_two_folders(guid: str, source: StorageRoot, target: StorageRoot) -> None:
@@ -111,13 +143,13 @@ def _refuse_two_folders(guid: str, source: StorageRoot, target: StorageRoot) -> 
             raise TwoFolders(one, other)
 
 
-def _end_other_direction(guid: str, *, source: StorageRoot, target: StorageRoot) -> None:
+def _end_other_direction(guid: str, *, source: StorageRoot, target: StorageRoot, go_on: Callable[[], None]) -> None:
     """End a move that had begun in the other direction: it either came over, or never happened."""
     if _is_there(target.repository(guid)):
-        delete_folder(source.leaving(guid))
+        delete_folder(source.leaving(guid), go_on)
     else:
         rename(source.leaving(guid), source.repository(guid))
-        delete_folder(target.arriving(guid))
+        delete_folder(target.arriving(guid), go_on)
 
 
 def _fence(guid: str, source: StorageRoot) -> None:
@@ -131,8 +163,7 @@ def _fence(guid: str, source: StorageRoot) -> None:
 
 
 def _bring(guid: str, source: StorageRoot, target: StorageRoot, go_on: Callable[[], None]) -> None:
-    if not target.path.is_dir():
-        raise RootMissing(target.path)
+    need(target)
     try:
         rename(source.leaving(guid), target.repository(guid))
     except OSError as error:
@@ -158,13 +189,34 @@ def _is_there(folder: Path) -> bool:
     return True
 
 
-def delete_folder(folder: Path) -> bool:
-    """Delete a folder, or what else has its name, if it is there; return whether it was."""
+def delete_folder(folder: Path, go_on: Callable[[], None] = _always) -> bool:
+    """Delete a folder, or what else has its name, if it is there; return whether it was.
+
+    ``go_on`` is called after each file, and may raise to interrupt.
+    """
     if not os.path.lexists(folder):
         return False
     if folder.is_symlink() or not folder.is_dir():
         folder.unlink()
     else:
-        shutil.rmtree(folder)
+        _empty(folder, go_on)
+        folder.rmdir()
     sync_folder(folder.parent)
     return True
+
+
+def _empty(folder: Path, go_on: Callable[[], None]) -> None:
+    """Delete everything in a folder; links are deleted, and not followed."""
+    for path, folders, files, descriptor in os.fwalk(folder, topdown=False, follow_symlinks=False):
+        try:
+            for name in files:
+                os.unlink(name, dir_fd=descriptor)
+                go_on()
+            for name in folders:
+                try:
+                    os.rmdir(name, dir_fd=descriptor)
+                except NotADirectoryError:
+                    os.unlink(name, dir_fd=descriptor)
+        except OSError as error:
+            error.filename = str(Path(path, error.filename or ""))
+            raise

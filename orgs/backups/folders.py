@@ -27,6 +27,8 @@ KINDS = (DATA, "keys", "locks", "snapshots", "index")
 UPLOADS = ".tmp"
 # In a storage root: archives on their way out, or in; those being deleted; locks of whoever works on a folder.
 LEAVING, ARRIVING, GONE, LOCKS = ".leaving", ".arriving", ".gone", ".locks"
+# In a storage root: its mark. A mount point whose disk is away is a folder, too, but has none.
+MARK = ".rollcall-storage"
 # Not the names of archives, so that no device reaches them.
 ROOT_FOLDERS = (LEAVING, ARRIVING, GONE, LOCKS)
 
@@ -42,6 +44,15 @@ class StorageRoot:
     """A folder that holds archives by the GUIDs of their devices; there is one for live archives, one for cold ones."""
 
     path: Path
+
+    @property
+    def mark(self) -> Path:
+        """The file that shows that this is the root, and not a folder on which it would be mounted."""
+        return self.path / MARK
+
+    def is_there(self) -> bool:
+        """Return whether the root is there, with its mark."""
+        return self.mark.is_file()
 
     def repository(self, guid: str) -> Path:
         """Return the folder of an archive that is here, and whole."""

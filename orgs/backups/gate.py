@@ -69,6 +69,15 @@ ARCHIVE_EXPIRED: Final = Refusal(
     403, "archive-expired", _("The archive has expired and is lost. Register this computer as a new device.")
 )
 NO_ARCHIVE: Final = Refusal(403, "no-archive", _("This device has no archive yet. Sign in on it again."))
+STORAGE_AWAY: Final = Refusal(
+    503, "storage-away", _("The storage of archives is away. Ask your administrator."), RETRY_SECONDS
+)
+ARCHIVE_MISSING: Final = Refusal(
+    503, "archive-missing", _("The stored archive is not where it has to be. Ask your administrator."), RETRY_SECONDS
+)
+ARCHIVE_BUSY: Final = Refusal(
+    503, "archive-busy", _("Rollcall works on the archive. Try again in some minutes."), RETRY_SECONDS
+)
 APPEND_ONLY: Final = Refusal(403, "append-only", _("A device deletes nothing from its archive."))
 LEGAL_HOLD: Final = Refusal(403, "legal-hold", _("The archive is on legal hold, and nothing in it can be deleted."))
 

@@ -26,7 +26,20 @@ class FolderMissing(MoveStopped):
     """An archive that has no folder in any storage root."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"{folder} is not there, nor is a folder of a move that had begun. Was it moved away by hand?")
+        super().__init__(
+            f"{folder} is not there, nor is a folder of a move that had begun. Was it moved away by hand? If the archive is "
+            "lost for good, make an empty folder of this name, and the move ends."
+        )
+
+
+class PurgeOnHold(MoveStopped):
+    """An archive that was partly deleted when its user came on legal hold."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"a legal hold began while the archive was being deleted. What is left of it stays in {folder}; it is deleted "
+            "once the hold is released."
+        )
 
 
 class UnexpectedFile(MoveStopped):
@@ -50,7 +63,12 @@ class RootMissing(MoveStopped):
     """A storage root that is not there."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__(f"the storage folder {root} is not there. Is it mounted?")
+        super().__init__(f"the storage folder {root} is not there, or has no mark of Rollcall. Is its disk mounted?")
+
+
+def printable(error: Exception) -> str:
+    """Return the text of an error as it can be stored: names of files need not be UTF-8."""
+    return str(error).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 class NoRoom(MoveStopped):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,24 +23,36 @@ def remove_files(repository: Path, *, at: datetime) -> int:
     for path in [*_names(uploads(repository)), *_leftovers(repository)]:
         # Its upload may have ended meanwhile, or its archive have moved.
         with suppress(FileNotFoundError):
-            if stat.S_ISREG(path.lstat().st_mode) and _changed_at(path) < limit:
+            if stat.S_ISREG(path.lstat().st_mode) and changed_at(path) < limit:
                 path.unlink()
                 removed += 1
     return removed
 
 
-def remove_folders(root: StorageRoot, *, locks: StorageRoot, moving: Collection[str], at: datetime) -> int:
+def remove_folders(
+    root: StorageRoot,
+    *,
+    locks: StorageRoot,
+    moving: Collection[str],
+    stored: Collection[str] = (),
+    at: datetime,
+    go_on: Callable[[], None] = lambda: None,
+) -> int:
     """Remove, older than a day, copies that were given up, and archives whose deletion has not ended; return how many.
 
-    Those of the GUIDs in ``moving`` stay, as their moves still go on. ``locks`` is the root with the locks of archives;
-    the files of locks whose processes were killed are removed from it.
+    Those of the GUIDs in ``moving`` stay, as their moves still go on. So does what was being deleted of those in ``stored``,
+    unless it is empty: a database from a backup may have such an archive again. ``locks`` is the root with the locks of
+    archives; the files of locks whose processes were killed are removed from it. ``go_on`` is called after each file.
     """
     removed, limit = 0, (at - OLD).timestamp()
     for name in (ARRIVING, GONE):
         for folder in _repositories(root.path / name):
-            if folder.name not in moving and _changed_at(folder) < limit:
-                with suppress(FolderLocked), locked(locks, folder.name):
-                    removed += delete_folder(folder)
+            if folder.name in moving or changed_at(folder) >= limit:
+                continue
+            if name == GONE and folder.name in stored and _names(folder):
+                continue
+            with suppress(FolderLocked), locked(locks, folder.name):
+                removed += delete_folder(folder, go_on)
     if root == locks:
         _remove_locks(root, limit)
     return removed
@@ -78,7 +90,7 @@ def _remove_locks(root: StorageRoot, limit: float) -> None:
                 pass
 
 
-def _changed_at(path: Path) -> float:
+def changed_at(path: Path) -> float:
     """Return when a file or a folder was written to or renamed, whichever came later; the latter only moves ``ctime``."""
     found = path.lstat()
     return max(found.st_mtime, found.st_ctime)

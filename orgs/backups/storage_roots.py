@@ -7,7 +7,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from orgs.backups.folders import FOLDER_MODE, StorageRoot
+from orgs.backups import root_marks
+from orgs.backups.folders import StorageRoot
+from orgs.models import Repository, RepositoryLocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,26 @@ def storage_roots() -> StorageRoots:
 
 
 def make_default_roots() -> None:
-    """Make the roots that are in Rollcall's own data folder, where they are missing.
+    """Make and mark the roots that are in Rollcall's own data folder, unless archives are missing there.
 
-    A root elsewhere has to be there: it may be on a disk that is not mounted now.
+    A root elsewhere is marked by a person (``preparestorage``): it may be on a disk that is not mounted now.
     """
-    for root in storage_roots().both:
-        if root.path.is_relative_to(Path(settings.VAR)):
-            root.path.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+    roots = storage_roots()
+    for root in roots.both:
+        own = root.path.is_relative_to(Path(settings.VAR))
+        if own and not root.is_there() and not missing_archives(roots, root):
+            root_marks.mark(root)
+
+
+def missing_archives(roots: StorageRoots, root: StorageRoot) -> int:
+    """Return how many archives with a size have to be in a root, if not even one of them is; else 0.
+
+    Then its disk is not mounted, or the database is one from a backup.
+    """
+    location, other = (
+        (RepositoryLocation.LIVE, roots.cold) if root == roots.live else (RepositoryLocation.COLD, roots.live)
+    )
+    stored = Repository.objects.filter(archive__size_bytes__gt=0).values_list("archive__device__guid", "location")
+    wanted = stored.filter(location__in=[location, RepositoryLocation.MOVING]).order_by("pk")
+    guids = [guid for guid, where in wanted if where == location or not root_marks.has_any(other, [guid])]
+    return 0 if root_marks.has_any(root, guids) else len(guids)

@@ -1,22 +1,33 @@
-"""Carries out the moves of archives that wait, in a process of its own, as the worker does."""
+"""Carries out the moves of archives that wait, in a process of its own, as the worker does.
+
+``python -m tests.faults.archive_mover [FILES]``: after so many files that it has copied or deleted, it kills itself.
+"""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 import django
 
 
 def main() -> None:
-    """Carry out all moves."""
+    """Carry out all moves, unless it is killed before."""
     django.setup()
+    left = iter(range(int(sys.argv[1]))) if len(sys.argv) > 1 else None
+
+    def stay() -> None:
+        if left is not None and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     from django.utils import timezone  # after Django is set up
 
     from orgs.actions.backups import move_turns
 
     print("ready", flush=True)  # noqa: T201  # for the test, which kills it from now on
     sys.stdin.readline()
-    move_turns.carry_out_waiting(clock=timezone.now, stay=lambda: None, turn=600)
+    move_turns.carry_out_waiting(clock=timezone.now, stay=stay, turn=600)
 
 
 if __name__ == "__main__":

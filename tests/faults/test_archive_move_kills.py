@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ def stored(sean: User, roots: StorageRoots) -> list[StoredArchive]:
     return [stored_archive(sean, f"laptop {number}", files=20, largest=300_000) for number in range(ARCHIVES)]
 
 
-def begin(roots: StorageRoots) -> subprocess.Popen[str]:
+def begin(roots: StorageRoots, *arguments: str) -> subprocess.Popen[str]:
     """Start a process that carries the moves out, and let it go."""
     given = {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -63,7 +64,7 @@ def begin(roots: StorageRoots) -> subprocess.Popen[str]:
         "ARCHIVES": str(roots.live.path),
         "COLD_STORAGE": str(roots.cold.path),
     }
-    command = [sys.executable, "-m", "tests.faults.archive_mover"]
+    command = [sys.executable, "-m", "tests.faults.archive_mover", *arguments]
     process = subprocess.Popen(
         command, env=os.environ | given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -75,12 +76,18 @@ def begin(roots: StorageRoots) -> subprocess.Popen[str]:
     return process
 
 
-def killed(roots: StorageRoots, dice: random.Random) -> bool:
-    """Carry out moves in a process that is killed soon; return whether it was still at work."""
+def killed_at_any_moment(roots: StorageRoots, dice: random.Random) -> None:
+    """Carry out moves in a process that is killed soon, if it is still at work then."""
     with begin(roots) as process:
         time.sleep(dice.uniform(0, 0.4))
         process.kill()
-        return process.wait(20) == -9
+        process.wait(20)
+
+
+def killed_at_work(roots: StorageRoots, dice: random.Random) -> None:
+    """Carry out moves in a process that is killed after some of the files, of which each move has 21."""
+    with begin(roots, str(dice.randrange(1, 15))) as process:
+        assert process.wait(60) == -signal.SIGKILL
 
 
 def all_fits() -> None:
@@ -92,34 +99,33 @@ def test_on_the_way_to_cold_storage_and_back(sean: User, stored: list[StoredArch
     with noted(
         "faults",
         "kill -9 of the worker while it moves archives to cold storage on another file system, and back",
-        how="four kills each way at random moments; now and then the user is reactivated in between",
+        how="five kills after some of the files, five at random moments; twice the user comes back in the middle",
         expected="the next worker goes on or back; all files the same, rows and folders fit each other at all times",
         where=connection.vendor,
     ) as row:
-        kills = 0
-        for _ in range(2):
+        for kill in (killed_at_work, killed_at_any_moment):
             deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
             for _ in range(2):
-                kills += killed(roots, dice)
+                kill(roots, dice)
                 all_fits()
             move_all()
+            assert [each.state() for each in stored] == [("cold storage", "cold", None)] * ARCHIVES
             assert all(each.whole_in(roots.cold) for each in stored)
             deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
             for _ in range(2):
-                kills += killed(roots, dice)
+                kill(roots, dice)
                 all_fits()
-            if dice.random() < 0.5:
-                deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
-                kills += killed(roots, dice)
-                all_fits()
-                deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
+            # Turned round twice, in the middle of a copy.
+            deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
+            kill(roots, dice)
+            all_fits()
+            deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
             move_all()
             assert all(each.whole_in(roots.live) for each in stored)
-            assert {each.state() for each in stored} == {("live", "live", None)}
+            assert [each.state() for each in stored] == [("live", "live", None)] * ARCHIVES
             assert folders_in(roots.cold) == set()
             all_fits()
-        assert kills
-        row.saw(f"{kills} killed at work, {ARCHIVES} archives whole, no file lost", wrongly_changed=0)
+        row.saw(f"5 killed at work, 5 at any moment, {ARCHIVES} archives whole, no file lost", wrongly_changed=0)
 
 
 def test_while_it_purges(sean: User, stored: list[StoredArchive], roots: StorageRoots) -> None:
@@ -127,7 +133,7 @@ def test_while_it_purges(sean: User, stored: list[StoredArchive], roots: Storage
     with noted(
         "faults",
         "kill -9 of the worker while it purges archives",
-        how="three kills at random moments",
+        how="three kills after some of the files, one at a random moment",
         expected="the next worker goes on; each purge once in the audit trail, no folder and no row is left",
         where=connection.vendor,
     ) as row:
@@ -136,7 +142,14 @@ def test_while_it_purges(sean: User, stored: list[StoredArchive], roots: Storage
         move_all()
         archives.age(by=SYSTEM, at=now + timedelta(days=400))
         archives.age(by=SYSTEM, at=now + timedelta(days=500))
-        kills = sum(killed(roots, dice) for _ in range(3))
+        for _ in range(3):
+            killed_at_work(roots, dice)
+            all_fits()
+            # At least the one at which it was is not whole any more, and no row went before its files.
+            assert not all(each.whole_in(roots.cold) for each in stored)
+            rows = set(Archive.objects.values_list("device__guid", flat=True))
+            assert {each.guid for each in stored if roots.cold.repository(each.guid).exists()} <= rows
+        killed_at_any_moment(roots, dice)
 
         move_all()
 
@@ -145,4 +158,4 @@ def test_while_it_purges(sean: User, stored: list[StoredArchive], roots: Storage
         assert (folders_in(roots.live), folders_in(roots.cold)) == (set(), set())
         purged = AuditEntry.objects.filter(action="archive purged").values_list("object_id", flat=True)
         assert sorted(purged) == sorted(each.archive.pk for each in stored)
-        row.saw(f"{kills} killed at work, {len(purged)} archives purged once each", wrongly_changed=0)
+        row.saw(f"3 killed at work, {len(purged)} archives purged once each", wrongly_changed=0)

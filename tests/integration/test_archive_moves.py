@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
 from directory.invariants import broken
 from orgs.actions import archives, devices, legal_holds
-from orgs.actions.backups import move_turns, sizes
+from orgs.actions.backups import move_turns, repository_folders, sizes
 from orgs.actions.users import deactivation
-from orgs.backups import folder_moves
+from orgs.backups import folder_moves, folder_sizes
 from orgs.backups.folder_locks import locked
+from orgs.backups.folder_sizes import FolderSize
+from orgs.backups.move_errors import MoveStopped
 from orgs.backups.move_signal import moves_begun
 from orgs.backups.storage_roots import StorageRoots, storage_roots
 from orgs.models import Archive, ArchiveMove, ArchiveState, AuditEntry, Repository, User
 from orgs.rules.actors import SYSTEM
-from tests.archive_folders import OTHER_DISK, folders_in, other_disk
+from tests.archive_folders import OTHER_DISK, contents, folders_in, other_disk
 from tests.makers import make_device, make_matter, make_users
 from tests.stored_archives import StoredArchive, make_roots, move_all, stored_archive
 from tests.worlds import user
@@ -71,6 +74,8 @@ class TestADeactivation:
         assert stored.state() == ("cold storage", "moving", "cold")
         assert stored.whole_in(roots.live)
         assert nothing_is_broken()
+        # As if something had been stored since the last count: the move counts, too.
+        Archive.objects.update(size_bytes=1)
 
         move_all()
 
@@ -149,12 +154,12 @@ class TestADeactivation:
             users = make_users([f"{name}{number:03}" for number in range(people)])
             for each in users:
                 make_device(each)
-            with CaptureQueriesContext(
-                connection,
-            ) as queries:
+            with CaptureQueriesContext(connection) as queries:
                 deactivation.deactivate(user_ids=[each.pk for each in users], by=SYSTEM, at=timezone.now())
             counts.append(len(queries))
-            assert not [query for query in queries if "orgs_archivemove" in query["sql"].lower()]
+            statements = [query["sql"].upper() for query in queries]
+            assert any("ORGS_ARCHIVE" in each for each in statements)
+            assert not [each for each in statements if "ORGS_ARCHIVEMOVE" in each]
         assert counts[0] == counts[1]
 
 
@@ -215,11 +220,13 @@ class TestAStoppedMove:
     def test_to_a_disk_that_is_not_mounted_says_so(
         self, sean: User, stored: StoredArchive, roots: StorageRoots
     ) -> None:
-        roots.cold.path.rmdir()
+        # The place of a disk is a folder, also while the disk is away.
+        roots.cold.mark.unlink()
         deactivate(sean)
         move_all()
-        assert "Is it mounted?" in ArchiveMove.objects.get().error
+        assert "Is its disk mounted?" in ArchiveMove.objects.get().error
         assert stored.state() == ("cold storage", "moving", "cold")
+        assert list(roots.cold.path.iterdir()) == []
 
     def test_waits_for_whoever_works_on_the_folder(
         self, sean: User, stored: StoredArchive, roots: StorageRoots
@@ -232,8 +239,102 @@ class TestAStoppedMove:
         move_all()
         assert stored.whole_in(roots.cold)
 
+    def test_that_fails_in_a_way_nobody_thought_of_keeps_no_other_waiting(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = stored_archive(user("mia"))
+        real = folder_moves.move
+        for problem in (ValueError("a name of \udcff"), OperationalError("database is locked")):
+            # Both ways once, so that each is moved again.
+            deactivate(sean)
+            deactivate(User.objects.get(username="mia"))
+
+            def fail(guid: str, problem: Exception = problem, **values: object) -> None:
+                if guid == stored.guid:
+                    raise problem
+                real(guid, **values)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(folder_moves, "move", fail)
+            move_all()
+            assert other.whole_in(roots.cold)
+            monkeypatch.setattr(folder_moves, "move", real)
+            move_all(stopped=True)
+            move_all()
+            assert stored.whole_in(roots.cold)
+            reactivate(sean)
+            reactivate(User.objects.get(username="mia"))
+            move_all()
+
+    def test_names_files_whose_names_are_no_text(self, sean: User, stored: StoredArchive, roots: StorageRoots) -> None:
+        if roots.live.path.stat().st_dev == roots.cold.path.stat().st_dev:
+            pytest.skip("only copies look at each file")
+        (roots.live.repository(stored.guid) / os.fsdecode(b"\xff")).touch()
+        deactivate(sean)
+        move_all()
+        assert "\\udcff is no file of a repository" in ArchiveMove.objects.get().error
+
+    def test_whose_error_came_from_the_way_before_has_none(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        deactivate(sean)
+
+        def turn_round_and_stop(*_args: object, **_values: object) -> None:
+            reactivate(sean)
+            raise MoveStopped("of the way to cold storage")
+
+        monkeypatch.setattr(folder_moves, "move", turn_round_and_stop)
+        move_all()
+        move = ArchiveMove.objects.get()
+        assert (move.to, move.error, move.tries) == ("live", "", 0)
+
+    def test_whose_turn_ends_with_its_error_keeps_it(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots
+    ) -> None:
+        roots.cold.mark.unlink()
+        deactivate(sean)
+        move_turns.carry_out_waiting(clock=timezone.now, stay=lambda: None, turn=0.0)
+        assert "Is its disk mounted?" in ArchiveMove.objects.get().error
+
+    def test_whose_lock_can_not_be_made_says_so(self, sean: User, stored: StoredArchive, roots: StorageRoots) -> None:
+        deactivate(sean)
+        (roots.live.path / ".locks").write_text("a file")
+        move_all()
+        assert f"{roots.live.path / '.locks'}" in ArchiveMove.objects.get().error
+        assert "Nothing was lost" in ArchiveMove.objects.get().error
+
 
 class TestATurn:
+    def test_takes_those_first_that_somebody_waits_for(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots
+    ) -> None:
+        mia = user("mia")
+        other = stored_archive(mia)
+        deactivate(mia)
+        move_all()
+        deactivate(sean)
+        reactivate(mia)
+        move_turns.carry_out_waiting(clock=timezone.now, stay=lambda: None, turn=0.0)
+        assert folders_in(roots.live) != {stored.guid}
+        assert stored.whole_in(roots.live), "its move has not begun"
+        move_all()
+        assert other.whole_in(roots.live)
+
+    def test_is_given_to_the_others_after_a_long_one(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots
+    ) -> None:
+        if roots.live.path.stat().st_dev == roots.cold.path.stat().st_dev:
+            pytest.skip("a rename is never long")
+        mia = user("mia")
+        other = stored_archive(mia)
+        deactivate(sean)
+        deactivate(mia)
+        for _ in range(2):
+            assert move_turns.carry_out_waiting(clock=timezone.now, stay=lambda: None, turn=0.0)
+        # Each has had its turn.
+        assert folders_in(roots.live) == {f".leaving/{stored.guid}", f".leaving/{other.guid}"}
+        move_all()
+        assert stored.whole_in(roots.cold)
+
     def test_that_is_over_leaves_the_rest_for_the_next_one_and_each_copies_something(
         self, sean: User, stored: StoredArchive, roots: StorageRoots
     ) -> None:
@@ -276,15 +377,99 @@ class TestAPurge:
         assert stored.whole_in(roots.cold)
         assert not AuditEntry.objects.filter(action="archive purged").exists()
 
-    def test_that_had_begun_to_delete_before_the_hold_ends(
+    def test_is_called_off_by_a_hold_that_comes_before_the_first_file_is_deleted(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._decided(sean)
+        begin = folder_moves.begin_purge
+
+        def begin_and_hold(*args: object, **values: object) -> bool:
+            begun = begin(*args, **values)  # type: ignore[arg-type]
+            assert folders_in(roots.cold) == {f".gone/{stored.guid}"}
+            legal_holds.add_custodians(matter=make_matter(), user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
+            return begun
+
+        monkeypatch.setattr(folder_moves, "begin_purge", begin_and_hold)
+        move_all()
+        move_all()
+        assert stored.state() == ("expired", "cold", None)
+        assert stored.whole_in(roots.cold)
+        assert nothing_is_broken()
+
+    def test_that_was_killed_before_the_first_file_is_called_off_by_a_hold(
         self, sean: User, stored: StoredArchive, roots: StorageRoots
     ) -> None:
         self._decided(sean)
         folder_moves.begin_purge(stored.guid, roots=roots.both)
         legal_holds.add_custodians(matter=make_matter(), user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
         move_all()
+        move_all()
+        assert stored.state() == ("expired", "cold", None)
+        assert stored.whole_in(roots.cold)
+
+    def test_that_has_deleted_something_keeps_the_rest_until_a_hold_is_released(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots
+    ) -> None:
+        self._decided(sean)
+        left = [None] * 4
+        with pytest.raises(IndexError):
+            move_turns.carry_out_waiting(clock=timezone.now, stay=left.pop)
+        rest = contents(roots.cold.gone(stored.guid))
+        assert 0 < len(rest) < len(stored.files)
+        matter = make_matter()
+        legal_holds.add_custodians(matter=matter, user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
+        move_all()
+        sizes.remove_rubbish(at=timezone.now() + timedelta(days=9))
+        assert "deleted once the hold is released" in ArchiveMove.objects.get().error
+        assert contents(roots.cold.gone(stored.guid)) == rest
+
+        legal_holds.release(matter=matter, user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
+        move_all(stopped=True)
         assert not Archive.objects.exists()
         assert folders_in(roots.cold) == set()
+
+    def test_that_was_killed_before_its_row_was_gone_ends(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots
+    ) -> None:
+        self._decided(sean)
+        folder_moves.begin_purge(stored.guid, roots=roots.both)
+        folder_moves.purge(stored.guid, roots=roots.both)
+        move_all()
+        assert not Archive.objects.exists()
+        assert folders_in(roots.cold) == set()
+
+    def test_that_finds_no_folder_keeps_the_row(self, sean: User, stored: StoredArchive, roots: StorageRoots) -> None:
+        self._decided(sean)
+        roots.cold.repository(stored.guid).rename(roots.cold.path / "by hand")
+        move_all()
+        assert "is not there" in ArchiveMove.objects.get().error
+        assert Archive.objects.exists()
+        # A person says that it is lost for good.
+        roots.cold.repository(stored.guid).mkdir()
+        move_all(stopped=True)
+        assert not Archive.objects.exists()
+
+    def test_touches_no_file_inside_a_transaction(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._decided(sean)
+        around = len(connection.savepoint_ids)
+        steps = list[str]()
+
+        def watched(name: str) -> None:
+            real = getattr(folder_moves, name)
+
+            def step(*args: object, **values: object) -> object:
+                steps.append(name)
+                assert len(connection.savepoint_ids) == around
+                return real(*args, **values)
+
+            monkeypatch.setattr(folder_moves, name, step)
+
+        for name in ("begin_purge", "purge", "end_purge"):
+            watched(name)
+        move_all()
+        assert steps == ["begin_purge", "purge", "end_purge"]
 
     def test_deletes_nothing_while_a_disk_is_not_mounted(
         self, sean: User, stored: StoredArchive, roots: StorageRoots
@@ -293,8 +478,13 @@ class TestAPurge:
         away = roots.cold.path.with_name("unmounted")
         roots.cold.path.rename(away)
         move_all()
-        assert "Is it mounted?" in ArchiveMove.objects.get().error
+        assert "Is its disk mounted?" in ArchiveMove.objects.get().error
+        roots.cold.path.mkdir()
+        move_all(stopped=True)
+        assert "Is its disk mounted?" in ArchiveMove.objects.get().error
         assert Archive.objects.get().state == ArchiveState.EXPIRED
+        assert [each.rule for each in broken(at=timezone.now())] == ["I17.6"]
+        roots.cold.path.rmdir()
         away.rename(roots.cold.path)
         move_all(stopped=True)
         assert not Archive.objects.exists()
@@ -306,6 +496,17 @@ class TestAPurge:
         archives.age(by=SYSTEM, at=now + LATER)
         archives.age(by=SYSTEM, at=now + AT_LAST)
         assert ArchiveMove.objects.get().to == "gone"
+
+    def test_leaves_the_archives_of_a_database_from_a_backup(
+        self, sean: User, stored: StoredArchive, roots: StorageRoots
+    ) -> None:
+        deactivate(sean)
+        move_all()
+        folder_moves.begin_purge(stored.guid, roots=roots.both)
+        later = timezone.now() + timedelta(days=9)
+        assert sizes.remove_rubbish(at=later) == 0
+        assert contents(roots.cold.gone(stored.guid)) == stored.files
+        assert {each.rule for each in broken(at=timezone.now())} == {"I17.6"}
 
 
 class TestSizes:
@@ -342,6 +543,45 @@ class TestSizes:
         assert self._counted(days=2) == 1
         assert not (uploads / "half").exists()
 
+    def test_count_again_what_came_while_they_were_counted(
+        self, stored: StoredArchive, roots: StorageRoots, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        Repository.objects.update(counted_at=None)
+        real = folder_sizes.count
+
+        def count_and_store(folder: Path) -> FolderSize:
+            found = real(folder)
+            monkeypatch.setattr(folder_sizes, "count", real)
+            (folder / "snapshots" / ("f" * 64)).write_bytes(b"x" * 1000)
+            repository_folders.note_snapshot(stored.guid)
+            return found
+
+        monkeypatch.setattr(folder_sizes, "count", count_and_store)
+        assert self._counted() == 0
+        assert self._counted() == 1
+        assert Archive.objects.get().size_bytes == stored.archive.size_bytes + 1000
+
+    def test_are_left_while_a_disk_is_not_mounted(self, stored: StoredArchive, roots: StorageRoots) -> None:
+        roots.live.mark.unlink()
+        Archive.objects.update(size_bytes=0)
+        assert self._counted(days=2) == 0
+
+    def test_that_fail_keep_no_others_waiting(
+        self, stored: StoredArchive, roots: StorageRoots, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = stored_archive(user("mia"))
+        real = folder_sizes.count
+
+        def fail(folder: Path) -> FolderSize:
+            if folder.name == stored.guid:
+                raise OperationalError("database is locked")
+            return real(folder)
+
+        monkeypatch.setattr(folder_sizes, "count", fail)
+        assert self._counted(days=2) == 1
+        lately = Repository.objects.filter(counted_at__gt=timezone.now() + timedelta(days=1))
+        assert [each.archive_id for each in lately] == [other.archive.pk]
+
     def test_rubbish_of_killed_copies_goes_and_that_of_moves_stays(
         self, sean: User, stored: StoredArchive, roots: StorageRoots
     ) -> None:
@@ -366,6 +606,28 @@ class TestTheRulesAboutFolders:
         roots.cold.repository("1" * 18).mkdir()
         [found] = broken(at=timezone.now())
         assert str(found) == f"I17.6: {roots.cold.path / ('1' * 18)}: no archive has this folder"
+
+    def test_name_a_copy_and_a_deletion_that_nobody_ends(self, stored: StoredArchive, roots: StorageRoots) -> None:
+        for folder in (roots.cold.arriving("1" * 18), roots.live.gone("1" * 18)):
+            folder.mkdir(parents=True)
+        assert nothing_is_broken(), "rubbish goes by itself"
+        found = [str(each) for each in broken(at=timezone.now() + timedelta(days=3))]
+        assert found == [
+            f"I17.6: {folder}: what was copied or deleted is still there"
+            for folder in (roots.live.gone("1" * 18), roots.cold.arriving("1" * 18))
+        ]
+
+    def test_name_a_folder_by_where_it_is(self, stored: StoredArchive, roots: StorageRoots) -> None:
+        roots.cold.leaving("1" * 18).mkdir(parents=True)
+        [found] = broken(at=timezone.now())
+        assert str(found) == f"I17.6: {roots.cold.leaving('1' * 18)}: no archive has this folder"
+
+    def test_name_a_disk_that_is_not_mounted(self, stored: StoredArchive, roots: StorageRoots) -> None:
+        roots.live.path.rename(roots.live.path.with_name("unmounted"))
+        assert [each.rule for each in broken(at=timezone.now())] == ["I17.6"]
+        roots.live.path.mkdir()
+        [found] = broken(at=timezone.now())
+        assert f"{roots.live.path}: 1 archives have to be in this storage folder" in str(found)
 
     def test_name_a_folder_that_is_not_where_its_row_says(self, stored: StoredArchive, roots: StorageRoots) -> None:
         folder_moves.move(stored.guid, source=roots.live, target=roots.cold)

@@ -20,6 +20,8 @@ from django.conf import settings
 
 from orgs.actions.devices_by_hand import states
 from orgs.actions.users import deactivation
+from orgs.backups import root_marks
+from orgs.backups.folders import StorageRoot
 from orgs.models import Repository
 from orgs.rules.actors import SYSTEM
 from tests.backups import BackingUp, signed_in_device
@@ -325,7 +327,7 @@ class TestTheBeginning:
 
 
 def test_a_root_that_is_a_link_is_followed(db: None, tmp_path: Path) -> None:
-    (tmp_path / "disk").mkdir()
+    root_marks.mark(StorageRoot(tmp_path / "disk"))
     (tmp_path / "archives").symlink_to(tmp_path / "disk")
     laptop = signed_in_device(user("sean"))
 

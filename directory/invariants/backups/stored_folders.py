@@ -2,38 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from orgs.backups import folder_sizes
-from orgs.backups.folders import GUID, LEAVING
-from orgs.backups.storage_roots import StorageRoots, storage_roots
+from orgs.backups import folder_sizes, rubbish
+from orgs.backups.folders import ARRIVING, GONE, GUID, LEAVING, StorageRoot
+from orgs.backups.storage_roots import StorageRoots, missing_archives, storage_roots
 from orgs.models import Repository, RepositoryLocation
 
+# Rubbish goes after a day.
+_NOTICED = 2 * rubbish.OLD
 
-def folders_have_rows(_at: datetime) -> Iterator[str]:
+
+def folders_have_rows(at: datetime) -> Iterator[str]:
     """Each repository has its folder where its row says, and each folder has such a row.
 
-    Nothing is compared before there is a storage root; a device that has not backed up yet has no folder.
+    A device that has not backed up yet has no folder. In a root whose disk is away, nothing is compared.
     """
     roots = storage_roots()
-    if not any(root.path.is_dir() for root in roots.both):
-        return
-    stored = Repository.objects.select_related("archive__device").order_by("pk")
+    away = [root for root in roots.both if not root.is_there()]
+    for root in away:
+        if count := missing_archives(roots, root):
+            yield f"{root.path}: {count} archives have to be in this storage folder, which is not there or has no mark"
     known = dict[str, Repository]()
-    for repository in stored.iterator():
+    for repository in Repository.objects.select_related("archive__device").order_by("pk").iterator():
         guid = repository.archive.device.guid
         known[guid] = repository
-        if _folder(roots, repository) is None and (repository.archive.size_bytes or _is_elsewhere(roots, guid)):
+        if not away and _folder(roots, repository) is None and (repository.archive.size_bytes or roots.folder(guid)):
             yield f"repository {repository.pk} is '{repository.location}', but its folder {guid} is not there"
     for root, location in zip(roots.both, (RepositoryLocation.LIVE, RepositoryLocation.COLD), strict=True):
-        for name in sorted(_names(root.path) | _names(root.path / LEAVING)):
+        if root not in away:
+            yield from _strangers(root, location, known, at)
+
+
+def _strangers(
+    root: StorageRoot, location: RepositoryLocation, known: Mapping[str, Repository], at: datetime
+) -> Iterator[str]:
+    """Yield the folders of a root that do not fit the rows."""
+    for above, here in ((root.path, {location}), (root.path / LEAVING, set[str]())):
+        for name in sorted(_names(above)):
             if name not in known:
-                yield f"{root.path / name}: no archive has this folder"
-            elif known[name].location not in {location, RepositoryLocation.MOVING}:
-                yield f"{root.path / name}: repository {known[name].pk} is '{known[name].location}'"
+                yield f"{above / name}: no archive has this folder"
+            elif known[name].location not in {*here, RepositoryLocation.MOVING}:
+                yield f"{above / name}: repository {known[name].pk} is '{known[name].location}'"
+    for above in (root.path / ARRIVING, root.path / GONE):
+        for name in sorted(_names(above)):
+            at_rest = name in known and known[name].location != RepositoryLocation.MOVING
+            if at_rest and above.name == GONE and any((above / name).iterdir()):
+                yield f"{above / name}: repository {known[name].pk} is '{known[name].location}'"
+            elif (at_rest or name not in known) and rubbish.changed_at(above / name) < (at - _NOTICED).timestamp():
+                yield f"{above / name}: what was copied or deleted is still there"
 
 
 def sizes_are_counted(_at: datetime) -> Iterator[str]:
@@ -58,10 +78,6 @@ def _folder(roots: StorageRoots, repository: Repository) -> Path | None:
         return roots.folder(guid)
     root = roots.live if repository.location == RepositoryLocation.LIVE else roots.cold
     return root.repository(guid) if root.repository(guid).is_dir() else None
-
-
-def _is_elsewhere(roots: StorageRoots, guid: str) -> bool:
-    return roots.folder(guid) is not None
 
 
 def _names(folder: Path) -> set[str]:

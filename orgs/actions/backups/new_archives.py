@@ -33,10 +33,12 @@ def begin(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder = Ke
         raise Refused("this device does not exist")
     if (reason := gate.cut_off(state)) is not None:
         raise Refused(str(reason.sentence).removesuffix("."))
-    if gate.of_the_archive(state) is not gate.NO_ARCHIVE or state.archive_state not in {"", ArchiveState.LIVE}:
-        raise Refused("this device has an archive already")
     device = Device.objects.get(pk=device_id)
-    archive = device.archives.filter(state=ArchiveState.LIVE).first() or Archive.objects.create(device=device)
+    _refuse_another(device, state)
+    archive = device.archives.filter(state=ArchiveState.LIVE).first() or Archive(device=device)
+    # Nothing of it is stored yet, whatever size a row alone had.
+    archive.size_bytes = 0
+    archive.save()
     password = "" if key_holder == KeyHolder.USER else secrets.token_urlsafe(PASSWORD_BYTES)
     Repository.objects.create(archive=archive, key_holder=key_holder, password=password)
     note(
@@ -46,6 +48,16 @@ def begin(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder = Ke
         at=at,
     )
     return password
+
+
+def _refuse_another(device: Device, state: gate.BackupState) -> None:
+    """Refuse a second repository: both would have the one folder with the GUID of the device."""
+    if state.archive_state == ArchiveState.EXPIRED:
+        raise Refused(str(gate.ARCHIVE_EXPIRED.sentence).removesuffix("."))
+    if state.archive_state == ArchiveState.COLD_STORAGE:
+        raise Refused("the archive of this device is in cold storage: reactivate the device, and it comes back")
+    if Repository.objects.filter(archive__device=device).exists():
+        raise Refused("this device has an archive already, live or an older one that is not yet deleted")
 
 
 def password_of(device_id: int) -> str:

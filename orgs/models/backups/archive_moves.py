@@ -23,6 +23,8 @@ class ArchiveMove(models.Model):
     archive = models.OneToOneField(Archive, models.CASCADE, verbose_name=_("archive"), related_name="move")
     to = models.CharField(_("to"), max_length=4, choices=MoveTarget.choices)
     started_at = models.DateTimeField(_("started"))
+    # When a worker was interrupted in it: then other moves come first.
+    last_turn_at = models.DateTimeField(_("last turn"), null=True, blank=True)
     error = models.TextField(_("last error"), blank=True, default="")
     tries = models.PositiveIntegerField(_("tries"), default=0)
 

@@ -37,6 +37,8 @@ class Repository(models.Model):
     )
     # None: something was stored since the last count.
     counted_at = models.DateTimeField(_("size counted at"), null=True, blank=True)
+    # How often something was stored: a count during which it has grown does not count.
+    changes = models.PositiveBigIntegerField(_("changes"), default=0, db_default=0)
 
     class Meta:
         verbose_name = _("repository")

@@ -16,7 +16,8 @@ from console.security import security_log
 from console.store import restic_protocol, uploads
 from console.store.addresses import RequestedFile
 from orgs.actions.devices_by_hand import states
-from orgs.backups import folders, gate
+from orgs.backups import folders, gate, root_marks
+from orgs.backups.folders import StorageRoot
 from orgs.rules.actors import SYSTEM
 from tests.backups import BackingUp, signed_in_device
 from tests.store_server import basic
@@ -30,6 +31,7 @@ NAME = sha256(CONTENT).hexdigest()
 @pytest.fixture
 def laptop(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BackingUp:
     settings.ARCHIVES = tmp_path
+    root_marks.mark(StorageRoot(tmp_path))
     # The connection belongs to the test.
     monkeypatch.setattr(restic_protocol, "close_old_connections", lambda: None)
     made = signed_in_device(user("sean"))

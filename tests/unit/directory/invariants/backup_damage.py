@@ -8,6 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from orgs.actions import devices
+from orgs.backups import root_marks
+from orgs.backups.folders import StorageRoot
 from orgs.models import (
     Archive,
     ArchiveMove,
@@ -27,8 +29,9 @@ PASSWORD = "a-password-of-a-repository"
 
 
 def _repository(location: RepositoryLocation = RepositoryLocation.LIVE) -> Repository:
-    """Give the live archive of a user who is on no legal hold a repository."""
+    """Give the live archive of a user who is on no legal hold a repository, in which nothing is stored yet."""
     archive = Archive.objects.filter(state=ArchiveState.LIVE, device__active=True).not_on_legal_hold().earliest("pk")
+    Archive.objects.filter(pk=archive.pk).update(size_bytes=0)
     return Repository.objects.create(archive=archive, password=PASSWORD, location=location)
 
 
@@ -59,13 +62,20 @@ def a_password_in_a_report() -> None:
 
 
 def a_folder_without_an_archive() -> None:
-    (Path(settings.COLD_STORAGE) / ("1" * 18)).mkdir(parents=True)
+    root_marks.mark(StorageRoot(Path(settings.COLD_STORAGE)))
+    (Path(settings.COLD_STORAGE) / ("1" * 18)).mkdir()
 
 
 def a_size_that_was_never_counted() -> None:
     repository = _repository()
+    root_marks.mark(StorageRoot(Path(settings.ARCHIVES)))
     make_repository(Path(settings.ARCHIVES) / repository.archive.device.guid)
     Repository.objects.update(counted_at=datetime.now(UTC) + timedelta(hours=1))
+
+
+def two_repositories_of_one_device() -> None:
+    device = _repository().archive.device
+    Repository.objects.create(archive=Archive.objects.create(device=device), password=PASSWORD)
 
 
 DAMAGE = {
@@ -76,4 +86,5 @@ DAMAGE = {
     "I17.5": a_password_in_a_report,
     "I17.6": a_folder_without_an_archive,
     "I17.7": a_size_that_was_never_counted,
+    "I17.8": two_repositories_of_one_device,
 }

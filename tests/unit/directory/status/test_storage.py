@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pytest_django import Settings
@@ -29,7 +31,7 @@ def stored(settings: Settings) -> StoredArchive:
 
 
 def lines() -> dict[str, Line]:
-    return {line.title: line for line in storage.look()}
+    return {line.title: line for line in storage.look(at=NOON + timedelta(hours=1))}
 
 
 def test_nothing_is_wrong_before_a_device_has_backed_up() -> None:
@@ -42,7 +44,30 @@ def test_a_storage_root_says_how_much_is_free(stored: StoredArchive, tmp_path: P
     assert lines()["Live archives"].fact.endswith(" free.")
 
 
+@pytest.mark.parametrize(
+    ("total", "free", "state"),
+    [
+        (10**12, 10**11, LineState.OK),
+        (10**12, 10**10, LineState.WARNING),
+        (10**12, 0, LineState.PROBLEM),
+        # A tenth of a small disk is enough.
+        (20 * 1024**3, 3 * 1024**3, LineState.OK),
+    ],
+)
+def test_a_disk_that_is_nearly_full_is_named(
+    stored: StoredArchive, monkeypatch: pytest.MonkeyPatch, total: int, free: int, state: LineState
+) -> None:
+    usage = SimpleNamespace(total=total, free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
+    assert lines()["Live archives"].state == state
+
+
 def test_a_storage_root_that_is_away_is_a_problem(stored: StoredArchive, tmp_path: Path) -> None:
+    (tmp_path / "cold" / ".rollcall-storage").unlink()
+    line = lines()["Cold storage"]
+    assert line.state == LineState.PROBLEM
+    assert "has no mark of Rollcall" in line.fact
+    assert "preparestorage" in line.advice
     (tmp_path / "cold").rmdir()
     line = lines()["Cold storage"]
     assert (line.state, line.fact) == (LineState.PROBLEM, f"The folder {tmp_path / 'cold'} is not there.")
@@ -63,3 +88,13 @@ def test_moves_are_counted_and_one_that_is_stopped_says_why(stored: StoredArchiv
     line = lines()["Moves of archives"]
     assert (line.state, line.fact) == (LineState.WARNING, "1 move is stopped: /cold: No space left on device.")
     assert "tried again every ten minutes" in line.advice
+    assert line.at == NOON
+    ArchiveMove.objects.filter(pk=move.pk).update(error="")
+    ArchiveMove.objects.exclude(pk=move.pk).update(error="/cold: No space left on device.")
+    assert lines()["Moves of archives"].at == later, "since when the stopped one waits"
+
+
+def test_a_move_that_waits_for_days_is_a_warning(stored: StoredArchive) -> None:
+    ArchiveMove.objects.create(archive=stored.archive, to=MoveTarget.COLD, started_at=NOON - timedelta(days=7))
+    line = lines()["Moves of archives"]
+    assert (line.state, line.at) == (LineState.WARNING, NOON - timedelta(days=7))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orgs.backups import root_marks
 from orgs.backups.folders import StorageRoot
 from tests.archive_folders import OTHER_DISK, contents, make_repository, other_disk
 
@@ -25,9 +26,10 @@ class Roots:
 
 
 def _roots(live: Path, cold: Path) -> Roots:
-    for folder in (live, cold):
-        folder.mkdir(0o700)
-    return Roots(StorageRoot(live), StorageRoot(cold))
+    found = Roots(StorageRoot(live), StorageRoot(cold))
+    for root in (found.live, found.cold):
+        root_marks.mark(root)
+    return found
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from orgs.backups import folder_moves
+from orgs.backups import folder_moves, root_marks
 from orgs.backups.folders import StorageRoot
 from tests.archive_folders import GUID, contents, folders_in, make_repository
 
@@ -38,6 +38,8 @@ def main(live: Path, cold: Path, kills: int, seed: int) -> int:
     """Kill moves until there were so many each way; return the exit status."""
     chance = random.Random(seed)
     roots = [StorageRoot(live), StorageRoot(cold)]
+    for root in roots:
+        root_marks.mark(root)
     make_repository(roots[0].repository(GUID), files=30, largest=200_000, seed=seed)
     files = contents(roots[0].repository(GUID))
     began = time.monotonic()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orgs.backups import folder_moves
+from orgs.backups import folder_moves, root_marks
 from orgs.backups.folders import StorageRoot
 from orgs.backups.move_errors import FolderMissing, MoveStopped, RootMissing, TwoFolders, UnexpectedFile
 from tests.archive_folders import GUID, contents, folders_in, make_repository
@@ -59,6 +59,26 @@ def ended(source: StorageRoot, target: StorageRoot) -> None:
 STATES = [not_begun, under_the_fence, partly_copied, copied, come_over, partly_deleted, ended]
 
 
+class Interrupted(BaseException):
+    """The turn is over."""
+
+
+def interrupt() -> None:
+    raise Interrupted
+
+
+def purge(here: StorageRoot, there: StorageRoot) -> None:
+    folder_moves.begin_purge(GUID, roots=[here, there])
+    folder_moves.purge(GUID, roots=[here, there])
+    folder_moves.end_purge(GUID, roots=[here, there])
+
+
+def whole(*roots: StorageRoot) -> Path:
+    """Return the folder that is the archive."""
+    places = [*(root.repository(GUID) for root in roots), *(root.leaving(GUID) for root in roots)]
+    return next(place for place in places if place.is_dir())
+
+
 @DIRECTIONS
 @pytest.mark.parametrize("state", STATES)
 class TestFromEachStateThatACrashLeaves:
@@ -79,19 +99,51 @@ class TestFromEachStateThatACrashLeaves:
     def test_a_purge_leaves_nothing(self, state: State, target: str, roots: Roots) -> None:
         here, there = roots.ordered(target)
         state(here, there)
-        assert folder_moves.purge(GUID, roots=[here, there])
+        purge(here, there)
         assert (folders_in(here), folders_in(there)) == (set(), set())
-        assert not folder_moves.purge(GUID, roots=[here, there])
+        assert not folder_moves.begin_purge(GUID, roots=[here, there])
 
     def test_a_purge_that_has_begun_has_taken_the_name_away(self, state: State, target: str, roots: Roots) -> None:
         here, there = roots.ordered(target)
         state(here, there)
         assert not folder_moves.purge_has_begun(GUID, roots=[here, there])
         for _ in range(2):
-            folder_moves.begin_purge(GUID, roots=[here, there])
+            assert folder_moves.begin_purge(GUID, roots=[here, there])
             assert folder_moves.purge_has_begun(GUID, roots=[here, there])
-            assert not {GUID, f".leaving/{GUID}"} & (folders_in(here) | folders_in(there))
-        assert folder_moves.purge(GUID, roots=[here, there])
+            assert GUID not in folders_in(here) | folders_in(there)
+        purge(here, there)
+        assert (folders_in(here), folders_in(there)) == (set(), set())
+
+    def test_a_purge_that_is_called_off_before_it_deletes_gives_the_archive_back(
+        self, state: State, target: str, roots: Roots, files: dict[str, str]
+    ) -> None:
+        here, there = roots.ordered(target)
+        state(here, there)
+        both, size = [here, there], sum(made.stat().st_size for made in whole(here, there).rglob("*") if made.is_file())
+        folder_moves.begin_purge(GUID, roots=both)
+        assert folder_moves.call_off_purge(GUID, roots=both, size_bytes=size)
+        folder_moves.move(GUID, source=here, target=there)
+        assert contents(there.repository(GUID)) == files
+
+    def test_a_purge_in_turns_of_one_file_comes_to_its_end_and_can_not_be_called_off(
+        self, state: State, target: str, roots: Roots
+    ) -> None:
+        here, there = roots.ordered(target)
+        state(here, there)
+        both, turns = [here, there], 0
+        size = sum(made.stat().st_size for made in whole(here, there).rglob("*") if made.is_file())
+        folder_moves.begin_purge(GUID, roots=both)
+        while True:
+            try:
+                folder_moves.purge(GUID, roots=both, go_on=interrupt)
+                break
+            except Interrupted:
+                turns += 1
+        assert turns >= 12
+        # What is left shows that the archive was deleted, until its row is gone.
+        assert folder_moves.begin_purge(GUID, roots=both)
+        assert not folder_moves.call_off_purge(GUID, roots=both, size_bytes=size)
+        folder_moves.end_purge(GUID, roots=both)
         assert (folders_in(here), folders_in(there)) == (set(), set())
 
 
@@ -131,11 +183,17 @@ class TestAMove:
     ) -> None:
         here, there = roots.ordered(target)
         not_begun(here, there)
-        there.path.rmdir()
-        with pytest.raises(RootMissing, match="Is it mounted"):
-            folder_moves.move(GUID, source=here, target=there)
-        assert contents(here.leaving(GUID)) == files
-        there.path.mkdir()
+        there.mark.unlink()
+        for _ in range(2):
+            # The place of a disk that is not mounted is a folder, too.
+            with pytest.raises(RootMissing, match="Is its disk mounted"):
+                folder_moves.move(GUID, source=here, target=there)
+            assert contents(here.leaving(GUID)) == files
+            assert list(there.path.iterdir()) == []
+            there.path.rmdir()
+            there.path.parent.mkdir(exist_ok=True)
+            there.path.mkdir()
+        root_marks.mark(there)
         folder_moves.move(GUID, source=here, target=there)
         assert contents(there.repository(GUID)) == files
 
@@ -157,7 +215,7 @@ class TestAMove:
         here.repository(GUID).symlink_to(tmp_path / "elsewhere")
         with pytest.raises(UnexpectedFile, match=GUID):
             folder_moves.move(GUID, source=here, target=there)
-        assert folder_moves.purge(GUID, roots=[here, there])
+        purge(here, there)
         assert (tmp_path / "elsewhere" / "config").exists()
         assert folders_in(here) == set()
 
@@ -165,7 +223,7 @@ class TestAMove:
 def test_everything_is_on_the_disk_before_it_counts(two_disks: Roots, monkeypatch: pytest.MonkeyPatch) -> None:
     not_begun(two_disks.live, two_disks.cold)
     events: list[tuple[str, str]] = []
-    fsync, rename, rmtree = os.fsync, Path.rename, shutil.rmtree
+    fsync, rename, unlink = os.fsync, Path.rename, os.unlink
 
     def noted_fsync(descriptor: int) -> None:
         events.append(("fsync", str(Path(f"/proc/self/fd/{descriptor}").readlink())))
@@ -176,13 +234,14 @@ def test_everything_is_on_the_disk_before_it_counts(two_disks: Roots, monkeypatc
         events.append(("rename", str(after)))
         return found
 
-    def noted_rmtree(path: Path) -> None:
-        events.append(("rmtree", str(path)))
-        rmtree(path)
+    def noted_unlink(name: str | Path, *, dir_fd: int | None = None) -> None:
+        folder = "" if dir_fd is None else f"{Path(f'/proc/self/fd/{dir_fd}').readlink()}/"
+        events.append(("unlink", f"{folder}{name}"))
+        unlink(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "rename", noted_rename)
-    monkeypatch.setattr(shutil, "rmtree", noted_rmtree)
+    monkeypatch.setattr(os, "unlink", noted_unlink)
     folder_moves.move(GUID, source=two_disks.live, target=two_disks.cold)
 
     live, cold = two_disks.live, two_disks.cold
@@ -199,7 +258,9 @@ def test_everything_is_on_the_disk_before_it_counts(two_disks: Roots, monkeypatc
             # The folder itself, and its name in the one above it.
             assert ("fsync", arrived) in events[:come]
     assert ("fsync", str(cold.arriving(GUID))) in events[:come]
-    deleted = events.index(("rmtree", str(live.leaving(GUID))))
+    deleted = next(
+        at for at, (what, path) in enumerate(events) if what == "unlink" and path.startswith(str(live.leaving(GUID)))
+    )
     assert {("fsync", str(cold.path)), ("fsync", str(cold.path / ".arriving"))} <= set(events[come:deleted])
 
 
@@ -221,6 +282,8 @@ class TestAColdDisk:
         self, small_cold_disk: Path, tmp_path: Path
     ) -> None:
         live, cold = StorageRoot(tmp_path / "live"), StorageRoot(small_cold_disk)
+        for root in (live, cold):
+            root_marks.mark(root)
         make_repository(live.repository(GUID), files=20, largest=20_000)
         files = contents(live.repository(GUID))
         for _ in range(2):
@@ -237,6 +300,8 @@ class TestAColdDisk:
         self, small_cold_disk: Path, tmp_path: Path
     ) -> None:
         live, cold = StorageRoot(tmp_path / "live"), StorageRoot(small_cold_disk)
+        for root in (live, cold):
+            root_marks.mark(root)
         make_repository(live.repository(GUID))
         files = contents(live.repository(GUID))
         subprocess.run(["mount", "-o", "remount,ro", str(small_cold_disk)], check=True)
@@ -248,7 +313,10 @@ class TestAColdDisk:
 
     def test_that_is_not_mounted_stops_a_purge(self, tmp_path: Path) -> None:
         live, cold = StorageRoot(tmp_path / "live"), StorageRoot(tmp_path / "cold")
+        root_marks.mark(live)
+        cold.path.mkdir()
         make_repository(live.repository(GUID))
-        with pytest.raises(RootMissing):
-            folder_moves.purge(GUID, roots=[live, cold])
-        assert folders_in(live) == {GUID}
+        for step in (folder_moves.begin_purge, folder_moves.purge):
+            with pytest.raises(RootMissing):
+                step(GUID, roots=[live, cold])
+            assert folders_in(live) == {GUID}

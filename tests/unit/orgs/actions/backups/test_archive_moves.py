@@ -8,8 +8,9 @@ import pytest
 
 from directory.actions import key_rotation
 from directory.invariants import broken
-from orgs.actions import archives, devices
+from orgs.actions import archives, devices, legal_holds
 from orgs.actions.users import blocking, deactivation
+from orgs.backups import gate
 from orgs.models import (
     Archive,
     ArchiveMove,
@@ -21,6 +22,7 @@ from orgs.models import (
     User,
 )
 from orgs.rules.actors import SYSTEM
+from tests.makers import make_matter
 from tests.worlds import NOON, device, user
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +31,7 @@ PASSWORD = "b" * 64
 
 def stored(owner: User) -> Archive:
     """Return the archive of a new device, with its repository."""
-    archive = device(owner).archives.get()
+    archive = device(owner, size=0).archives.get()
     Repository.objects.create(archive=archive, password=PASSWORD)
     return archive
 
@@ -78,6 +80,35 @@ class TestARepository:
         assert list(ArchiveMove.objects.values_list("archive", flat=True)) == [archive.pk]
         row_alone.refresh_from_db()
         assert row_alone.state == ArchiveState.COLD_STORAGE
+
+
+class TestAnArchiveThatIsPastItsDate:
+    def test_is_lost_at_once_when_its_device_comes_back_also_if_a_hold_comes_then(self) -> None:
+        archive = stored(user("sean"))
+        devices.deactivate(device_ids=[archive.device_id], by=SYSTEM, at=NOON)
+        late = NOON + timedelta(days=400)
+
+        restored = devices.reactivate(device_ids=[archive.device_id], by=SYSTEM, at=late)
+        legal_holds.add_custodians(matter=make_matter(), user_ids=[archive.device.user_id], by=SYSTEM, at=late)
+
+        assert (restored.archives, restored.lost) == (0, 1)
+        archive.refresh_from_db()
+        assert (archive.state, archive.purge_at) == (ArchiveState.EXPIRED, late + archives.EXPIRED_FOR)
+        state = gate.of_device(archive.device_id)
+        assert state is not None
+        assert gate.of_the_archive(state) is gate.ARCHIVE_EXPIRED
+        assert AuditEntry.objects.filter(action="archive expired").count() == 1
+        assert broken(at=late) == []
+
+
+def test_the_archives_of_a_user_who_comes_back_without_devices_are_live_and_break_no_rule() -> None:
+    sean = user("sean")
+    stored(sean)
+    deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+    deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON, with_devices=False)
+    ArchiveMove.objects.all().delete()
+    Repository.objects.update(location=RepositoryLocation.LIVE)
+    assert broken(at=NOON) == []
 
 
 class TestThePurge:

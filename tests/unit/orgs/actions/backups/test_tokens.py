@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime
 
 import pytest
 
@@ -12,7 +13,16 @@ from orgs.actions.devices_by_hand import replacement, states
 from orgs.actions.errors import Refused
 from orgs.actions.users import blocking
 from orgs.backups import gate
-from orgs.models import Archive, ArchiveState, AuditEntry, Device, DeviceToken, KeyHolder, Repository
+from orgs.models import (
+    Archive,
+    ArchiveState,
+    AuditEntry,
+    Device,
+    DeviceToken,
+    KeyHolder,
+    Repository,
+    RepositoryLocation,
+)
 from orgs.rules.actors import SYSTEM, person
 from tests.backups import signed_in_device
 from tests.makers import make_sysadmin
@@ -71,6 +81,35 @@ class TestASignIn:
         assert refused(issued.token) == ""
         assert Archive.objects.get(device=laptop).repository.password == issued.password
         with pytest.raises(Refused, match="has an archive already"):
+            new_archives.begin(device_id=laptop.pk, by=SYSTEM, at=NOON)
+
+    def test_begins_with_nothing_stored_where_a_row_alone_had_a_size(self) -> None:
+        one = signed_in_device(user("sean"))
+        assert one.device.archives.get().size_bytes == 0
+
+    def test_begins_no_second_repository_beside_an_older_one(self) -> None:
+        laptop = device(user("sean"))
+        old = laptop.archives.get()
+        Archive.objects.filter(pk=old.pk).update(state=ArchiveState.EXPIRED, purge_at=NOON)
+        Repository.objects.create(archive=old, password="b" * 43, location=RepositoryLocation.COLD)
+        Archive.objects.create(device=laptop)
+
+        with pytest.raises(Refused, match="an older one that is not yet deleted"):
+            tokens.issue(device_id=laptop.pk, by=SYSTEM, at=NOON)
+
+    @pytest.mark.parametrize(
+        ("state", "dates", "sentence"),
+        [
+            (ArchiveState.COLD_STORAGE, {"cold_since": NOON, "expires_at": NOON}, "is in cold storage"),
+            (ArchiveState.EXPIRED, {"purge_at": NOON}, "has expired and is lost"),
+        ],
+    )
+    def test_begins_none_beside_an_archive_that_is_not_live(
+        self, state: ArchiveState, dates: dict[str, datetime], sentence: str
+    ) -> None:
+        laptop = device(user("sean"))
+        Archive.objects.update(state=state, **dates)
+        with pytest.raises(Refused, match=sentence):
             new_archives.begin(device_id=laptop.pk, by=SYSTEM, at=NOON)
 
     def test_stores_no_password_that_the_user_holds(self) -> None:
