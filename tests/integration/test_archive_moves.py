@@ -433,7 +433,9 @@ class TestAPurge:
     ) -> None:
         self._decided(sean)
         folder_moves.begin_purge(stored.guid, roots=roots.both)
+        assert nothing_is_broken()
         folder_moves.purge(stored.guid, roots=roots.both)
+        assert nothing_is_broken()
         move_all()
         assert not Archive.objects.exists()
         assert folders_in(roots.cold) == set()

@@ -75,7 +75,9 @@ def sizes_are_counted(_at: datetime) -> Iterator[str]:
 def _folder(roots: StorageRoots, repository: Repository) -> Path | None:
     guid = repository.archive.device.guid
     if repository.location == RepositoryLocation.MOVING:
-        return roots.folder(guid)
+        # While it is purged, it has no name of an archive any more.
+        deleted = (root.gone(guid) for root in roots.both)
+        return roots.folder(guid) or next((folder for folder in deleted if folder.is_dir()), None)
     root = roots.live if repository.location == RepositoryLocation.LIVE else roots.cold
     return root.repository(guid) if root.repository(guid).is_dir() else None
 
