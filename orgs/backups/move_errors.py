@@ -76,8 +76,8 @@ class NoRoom(MoveStopped):
 
     def __init__(self, folder: Path, *, wanted_bytes: int, free_bytes: int) -> None:
         super().__init__(
-            f"{folder}: No space left on device: {wanted_bytes:,} bytes are to be copied, and {max(free_bytes, 0):,} may still "
-            "be stored there. Nothing was lost; make room, and the move goes on."
+            f"{folder}: No space left on device (bytes to be copied: {wanted_bytes:,}; bytes that may still be stored there: "
+            f"{max(free_bytes, 0):,}). Nothing was lost; make room, and the move goes on."
         )
 
 

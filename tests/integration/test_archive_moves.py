@@ -629,7 +629,7 @@ class TestTheRulesAboutFolders:
         assert [each.rule for each in broken(at=timezone.now())] == ["I17.6"]
         roots.live.path.mkdir()
         [found] = broken(at=timezone.now())
-        assert f"{roots.live.path}: 1 archives have to be in this storage folder" in str(found)
+        assert f"{roots.live.path}: 1 archive has to be in this storage folder" in str(found)
 
     def test_name_a_folder_that_is_not_where_its_row_says(self, stored: StoredArchive, roots: StorageRoots) -> None:
         folder_moves.move(stored.guid, source=roots.live, target=roots.cold)

@@ -40,7 +40,7 @@ def test_a_folder_without_its_archives_is_marked_only_when_they_are_lost() -> No
     stored = stored_archive(user("sean"))
     settings.ARCHIVES.rename(settings.ARCHIVES.with_name("unmounted"))
     settings.ARCHIVES.mkdir()
-    with pytest.raises(CommandError, match=r"of 1 archives that have to be in .* none is there: mount its disk"):
+    with pytest.raises(CommandError, match=r"1 archive has to be in .*, and none is there: mount its disk"):
         prepare()
     assert not storage_roots().live.is_there()
     assert prepare("--without-archives")[0] == f"{settings.ARCHIVES} is marked"

@@ -11,6 +11,7 @@ from orgs.backups import folder_sizes, rubbish
 from orgs.backups.folders import ARRIVING, GONE, GUID, LEAVING, StorageRoot
 from orgs.backups.storage_roots import StorageRoots, missing_archives, storage_roots
 from orgs.models import Repository, RepositoryLocation
+from orgs.text import counted
 
 # Rubbish goes after a day.
 _NOTICED = 2 * rubbish.OLD
@@ -25,7 +26,8 @@ def folders_have_rows(at: datetime) -> Iterator[str]:
     away = [root for root in roots.both if not root.is_there()]
     for root in away:
         if count := missing_archives(roots, root):
-            yield f"{root.path}: {count} archives have to be in this storage folder, which is not there or has no mark"
+            archives = counted(count, "archive has", "archives have")
+            yield f"{root.path}: {archives} to be in this storage folder, which is not there or has no mark"
     known = dict[str, Repository]()
     for repository in Repository.objects.select_related("archive__device").order_by("pk").iterator():
         guid = repository.archive.device.guid

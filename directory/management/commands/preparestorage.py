@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from orgs.backups import root_marks
 from orgs.backups.storage_roots import missing_archives, storage_roots
+from orgs.text import counted
 
 
 class Command(BaseCommand):
@@ -40,8 +41,8 @@ class Command(BaseCommand):
                 continue
             if (missing := missing_archives(roots, root)) and not without_archives:
                 raise CommandError(
-                    f"of {missing} archives that have to be in {root.path} none is there: mount its disk. If they are lost, "
-                    "add --without-archives."
+                    f"{counted(missing, 'archive has', 'archives have')} to be in {root.path}, and none is there: mount its disk. "
+                    "If they are lost, add --without-archives."
                 )
             try:
                 root_marks.mark(root)
