@@ -146,7 +146,7 @@ class TestTheUndoOfADeactivation:
 
         assert change_of(plan, "sean").warnings == []
         assert "has expired since" in change_of(run, "sean").warnings[0]
-        assert Archive.objects.get().state == ArchiveState.COLD_STORAGE
+        assert Archive.objects.get().state == ArchiveState.EXPIRED
 
     def test_leaves_a_device_alone_that_has_been_changed_since(self, left: Run, sean: User) -> None:
         laptop = sean.devices.get()
