@@ -37,6 +37,7 @@ from orgs.models import (
     DeviceToken,
     Matter,
     Org,
+    RenewedKey,
     Repository,
     Role,
     RoleGrant,
@@ -88,6 +89,7 @@ data_fixes.register(
     BackupReport,
     read_only("device", "at", "exit_code", "files", "new_bytes", search=["device__name"], filters=["exit_code"]),
 )
+data_fixes.register(RenewedKey, read_only("org", "renewed_at", search=["org__name"], hidden=["sha256"]))
 data_fixes.register(
     AuditEntry,
     read_only("at", "actor_label", "action", "object_type", "object_label", search=["actor_label", "object_label"]),

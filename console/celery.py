@@ -26,6 +26,7 @@ TICKS = {
     # A stopped move waits for a person, or for room on a disk.
     "retry_archive_moves": 600.0,
     "count_archives": 300.0,
+    "look_for_missing_backups": 3600.0,
     "forget_uploads": 3600.0,
     # Old rows are removed once a day, at the first of these calls; the other calls find nothing.
     "remove_old": 3600.0,

@@ -8,6 +8,7 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
+from console.process import store_address
 from console.process.data_folder import (
     BASE_DIR,
     broker_url,
@@ -259,6 +260,9 @@ EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = number("EMAIL_TIMEOUT", default=20, least=1, most=600)
 DEFAULT_FROM_EMAIL = mail_address("DEFAULT_FROM_EMAIL", default=f"rollcall@{socket.gethostname()}")
 CONSOLE_ADDRESS = web_address("CONSOLE_ADDRESS", default="http://localhost:8000")
+# The address to which devices back up; they get it when they register.
+STORE_PORT = port("STORE_PORT", default=8010)
+STORE_ADDRESS = web_address("STORE_ADDRESS", default=store_address.beside(CONSOLE_ADDRESS, STORE_PORT))
 
 REDIS_URL = broker_url(VAR)
 CELERY_APP = "console.celery.app"
@@ -278,6 +282,10 @@ KEEP_RUNS_DAYS = number("KEEP_RUNS_DAYS", default=365, most=36_500)
 KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", default=3650, most=36_500)
 KEEP_MAILS_DAYS = number("KEEP_MAILS_DAYS", default=90, most=36_500)
 KEEP_ALERTS_DAYS = number("KEEP_ALERTS_DAYS", default=180, most=36_500)
+KEEP_REPORTS_DAYS = number("KEEP_REPORTS_DAYS", default=365, most=36_500)
+
+# After so many days without a backup a device is named in an alert and a mail; 0 is never.
+NO_BACKUP_DAYS = number("NO_BACKUP_DAYS", default=7, most=3650)
 
 # Scripts run only on a system with every layer of the sandbox, unless the operator allows less.
 ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)

@@ -16,6 +16,7 @@ handler500 = "console.http.unavailable.error_page"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.dashboard, name="dashboard"),
     path("", include("console.views.session.urls")),
+    path("agent/", include("console.views.agent.urls")),
     path("account/", include("console.views.account.urls")),
     path("orgs/", include("console.views.orgs.urls")),
     path("users/", include("console.views.users.urls")),

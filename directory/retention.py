@@ -19,6 +19,7 @@ class Retention:
     audit: int
     mails: int
     alerts: int
+    reports: int = 0
 
     def before(self, days: int, at: datetime) -> datetime | None:
         """Return the moment before which rows are old; None when they are kept for ever."""
@@ -37,6 +38,7 @@ def chosen() -> Retention:
         audit=settings.KEEP_AUDIT_DAYS,
         mails=settings.KEEP_MAILS_DAYS,
         alerts=settings.KEEP_ALERTS_DAYS,
+        reports=settings.KEEP_REPORTS_DAYS,
     )
 
 

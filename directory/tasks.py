@@ -11,7 +11,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import due_runs, old_rows
+from directory.actions import due_runs, missing_backups, old_rows
 from directory.actions.bulk import carrying_out, choosing, waking
 from directory.actions.users import user_uploads
 from directory.scheduling import archive_calls, heartbeats
@@ -138,6 +138,12 @@ def count_archives() -> None:
 
 def _stay_with_archives() -> None:
     stay("archives", 0, None)
+
+
+@shared_task(ignore_result=True, queue="mail")
+def look_for_missing_backups() -> None:
+    """Raise the alert about devices without a backup, and write the mail about new ones."""
+    missing_backups.look(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")

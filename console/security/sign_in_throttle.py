@@ -86,6 +86,13 @@ def may_request_link(request: HttpRequest, username: str) -> bool:
     return _take(own, [own, _slots(f"link address {client_network(request)}", ADDRESS_ATTEMPTS)]) is not None
 
 
+def begin_key(request: HttpRequest) -> Attempt | None:
+    """Use up a slot for a registration key; return None if no slot is free for this address. A right key gives it back."""
+    _forget_the_past()
+    own = _slots(f"registration key {client_network(request)}", ADDRESS_ATTEMPTS)
+    return _take(own, [own])
+
+
 def forgive(attempt: Attempt) -> None:
     """Free the slots after the right password, and forget earlier failures of this username from this address."""
     SignInAttempt.objects.filter(slot__in=[*attempt.taken, *attempt.forgiven]).delete()

@@ -29,7 +29,7 @@ from directory.models.runs.run_repeats import within
 from directory.sync.review import plan_contributors
 from directory.sync.stored import repeated_rows
 from orgs.actions.audit import Fact, note
-from orgs.models import Archive, AuditEntry, Device, User
+from orgs.models import Archive, AuditEntry, BackupReport, Device, User
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import with_a_password
 
@@ -74,6 +74,8 @@ def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
         yield _parts("mails", Mail.objects.filter(~Q(sent_at=None, given_up_at=None), created_at__lt=before))
     if before := kept.before(kept.alerts, at):
         yield _parts("alerts", Alert.objects.filter(dismissed_at__lt=before))
+    if before := kept.before(kept.reports, at):
+        yield _parts("reports", BackupReport.objects.filter(at__lt=before))
     if before := kept.before(kept.runs, at):
         yield _runs(before, at)
         yield _bulk_acts(before)

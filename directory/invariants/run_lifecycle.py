@@ -144,8 +144,10 @@ def mails(_at: datetime) -> Iterator[str]:
         | (Q(kind=MailKind.HELD_BACK) & ~Q(run__held_back=[]))
         | (Q(kind=MailKind.APPROVAL) & ~Q(run__approval=[]))
     )
-    for mail in Mail.objects.exclude(fits).select_related("run").order_by("pk").iterator():
-        yield f"mail {mail.pk} is the {mail.kind} mail of run {mail.run_id}, which is {mail.run.state}"
+    columns = ("pk", "kind", "run", "run__state")
+    of_runs = Mail.objects.exclude(run=None).exclude(fits).order_by("pk")
+    for pk, kind, run, state in of_runs.values_list(*columns).iterator():
+        yield f"mail {pk} is the {kind} mail of run {run}, which is {state}"
     twice = Mail.objects.values("message_id").annotate(n=Count("pk")).filter(n__gt=1)
     for mail in Mail.objects.filter(message_id__in=twice.values("message_id")).order_by("pk").iterator():
         yield f"mail {mail.pk} of run {mail.run_id} has the Message-ID {mail.message_id}, as another mail has"

@@ -23,6 +23,7 @@ class AlertKind(models.TextChoices):
     APPROVAL = "approval", _("waits for approval")
     INCOMPLETE = "incomplete", _("incomplete sync")
     MAIL = "mail", _("mail not sent")
+    NO_BACKUP = "no backup", _("no backup")
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

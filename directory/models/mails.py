@@ -1,4 +1,4 @@
-"""Mails of runs, stored until an SMTP server has accepted them, and for some time after."""
+"""Mails of runs, and about backups, stored until an SMTP server has accepted them, and for some time after."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ class MailKind(models.TextChoices):
     HELD_BACK = "held back", _("held back")
     APPROVAL = "approval", _("waits for approval")
     FAILED = "failed", _("failed")
+    NO_BACKUP = "no backup", _("devices without a backup")
 
 
 class Mail(models.Model):
-    """One mail of one run to one address; its Message-ID stays the same for all attempts."""
+    """One mail to one address, of one run or of none; its Message-ID stays the same for all attempts."""
 
     id: int
-    run = models.ForeignKey(Run, models.CASCADE, related_name="mails")
+    run = models.ForeignKey(Run, models.CASCADE, related_name="mails", null=True, blank=True)
     kind = models.CharField(_("kind"), max_length=16, choices=MailKind.choices)
     recipient = models.CharField(_("recipient"), max_length=320)
     subject = models.CharField(_("subject"), max_length=255)

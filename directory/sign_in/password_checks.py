@@ -22,7 +22,7 @@ from directory.sync.identify import known_ids
 from directory.sync.identify.known_ids import NOTHING
 from directory.values.ldap import AttributeMapping, Connection
 from directory.values.sign_in.directory_passwords import PasswordCheck, PasswordReason, PersonToFind, can_be_sent
-from orgs.models import User
+from orgs.models import Org, User
 from orgs.models.encrypted_text import Undecryptable
 from orgs.text import fold
 
@@ -77,9 +77,7 @@ def check_password(*, user: User, password: str, at: datetime) -> DirectorySignI
     scope = orgs_in_scope()
     servers = _enabled(scope[user.org_id].servers) if user.org_id in scope else []
     if not servers:
-        take_as_long(username=user.username, at=at)
-        reason = PasswordReason.NOT_REACHED
-        return DirectorySignIn(PasswordCheck(reason, sentence=f"no LDAP server is enabled for {user.org.name}"))
+        return _no_server(user.username, user.org, at)
     noted = known_ids.of([user.pk]).get(user.pk, NOTHING)
     tries = [_to_try(server, PersonToFind(user.username, server.pk, noted.ids), at) for server in servers]
     found = _in_time(tries, password, last_found_on=noted.server)
@@ -91,24 +89,53 @@ def check_password(*, user: User, password: str, at: datetime) -> DirectorySignI
     return found
 
 
-def take_as_long(*, username: str, at: datetime) -> None:
-    """Take the time of a refused password for a username that no directory is asked about.
+def check_newcomer(*, username: str, org: Org, password: str, at: datetime) -> DirectorySignIn:
+    """Check the password of somebody who is no user yet, on the servers of an org that follows LDAP; as ``check_password``.
 
-    The servers are those of one org, always the same for one username: a person is looked for whom nobody knows, and a bind
-    is sent for an entry that does not exist. Neither the username nor the password is sent.
+    The entry may be that of a user under another name: who makes an account of it looks for that.
     """
     began = time.monotonic()
+    if not can_be_sent(password):
+        return DirectorySignIn(PasswordCheck(PasswordReason.WRONG, sentence="the password is empty or can't be sent"))
+    scope = orgs_in_scope()
+    servers = _enabled(scope[org.pk].servers) if org.pk in scope else []
+    if not servers:
+        return _no_server(username, org, at)
+    tries = [_to_try(server, PersonToFind(username, server.pk), at) for server in servers]
+    found = _in_time(tries, password, last_found_on=None)
+    if not found.check.accepted:
+        wait_out(began)
+    return found
+
+
+def _no_server(username: str, org: Org, at: datetime) -> DirectorySignIn:
+    take_as_long(username=username, at=at)
+    reason = PasswordReason.NOT_REACHED
+    return DirectorySignIn(PasswordCheck(reason, sentence=f"no LDAP server is enabled for {org.name}"))
+
+
+def take_as_long(*, username: str, at: datetime, org: Org | None = None) -> bool:
+    """Take the time of a refused password for a username that no directory is asked about; return whether one answered.
+
+    The servers are those of one org, by default always the same for one username: a person is looked for whom nobody knows,
+    and a bind is sent for an entry that does not exist. Neither the username nor the password is sent.
+    """
+    began = time.monotonic()
+    scope = orgs_in_scope()
     enabled = set(LdapServer.objects.enabled().values_list("pk", flat=True))
-    lists = {tuple(pk for pk in each.servers if pk in enabled) for each in orgs_in_scope().values()}
+    lists = {each: tuple(pk for pk in one.servers if pk in enabled) for each, one in scope.items()}
     # Somebody may be found on any server of a list, after the ones before it.
-    homes = sorted({servers[:end] for servers in lists for end in range(1, len(servers) + 1)})
+    homes = sorted({servers[:end] for servers in lists.values() for end in range(1, len(servers) + 1)})
     if not homes:
-        return
+        return True
     chosen = homes[int.from_bytes(salted_hmac(_SALT, fold(username)).digest()[:8]) % len(homes)]
+    if org is not None:
+        chosen = lists.get(org.pk) or chosen
     nobody = frozenset({(str(uuid.uuid4()), 0)})
     tries = [_to_try(server, PersonToFind(secrets.token_hex(8), server.pk, nobody), at) for server in _enabled(chosen)]
-    _in_time(tries, secrets.token_urlsafe(12), last_found_on=None)
+    found = _in_time(tries, secrets.token_urlsafe(12), last_found_on=None)
     wait_out(began)
+    return found.check.reason is not PasswordReason.NOT_REACHED
 
 
 def _enabled(server_ids: Sequence[int]) -> list[LdapServer]:

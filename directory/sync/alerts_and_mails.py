@@ -90,14 +90,16 @@ def can_mail() -> bool:
     return bool(settings.EMAIL_HOST)
 
 
-def write_mails(*, run: Run, kind: MailKind, letters: Iterable[Letter], at: datetime) -> None:
-    """Store a run's mails to be sent, one for each kind and address.
+def write_mails(*, run: Run | None, kind: MailKind, letters: Iterable[Letter], at: datetime) -> None:
+    """Store mails to be sent; those of a run only once for each kind and address.
 
     A Message-ID has a random part, because another installation, or one restored from a backup, has runs of the same
     number.
     """
-    written = set(Mail.objects.filter(run=run, kind=kind).values_list("recipient", flat=True))
-    name, domain = f"run-{run.pk}-{kind.value.replace(' ', '-')}", settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
+    mails = Mail.objects.filter(run=run, kind=kind) if run is not None else Mail.objects.none()
+    written = set(mails.values_list("recipient", flat=True))
+    about = f"run-{run.pk}-" if run is not None else ""
+    name, domain = f"{about}{kind.value.replace(' ', '-')}", settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
     Mail.objects.bulk_create(
         Mail(
             run=run,

@@ -12,7 +12,8 @@ from django.db import transaction
 from orgs.actions import archives, escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.models import Org, Role, User
+from orgs.models import Org, RenewedKey, Role, User
+from orgs.rules import registration_keys
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
 from orgs.text import fold, registration_key
@@ -150,8 +151,10 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
 
 @transaction.atomic
 def renew_registration_key(*, org: Org, by: Actor, at: datetime) -> str:
-    """Give an org a new registration key; the old one stops working at once."""
+    """Give an org a new registration key; the old one stops working at once, and is remembered by its hash."""
     stored = Org.objects.select_for_update().get(pk=org.pk)
+    old = registration_keys.digest(stored.registration_key)
+    RenewedKey.objects.get_or_create(sha256=old, defaults={"org": stored, "renewed_at": at})
     stored.registration_key = registration_key()
     stored.save(update_fields=["registration_key"])
     note([Fact("org", stored.pk, stored.name)], action="registration key renewed", by=by, at=at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -127,6 +127,12 @@ def of_token(token: str) -> BackupState | None:
     return _loaded(Device.objects.filter(token__sha256=wanted))
 
 
+def with_details(token: str, *columns: str) -> tuple[BackupState | None, Mapping[str, Any]]:
+    """Return the state of the device with this token, and these columns of it, by one query; nothing if no device has it."""
+    rows = _rows(Device.objects.filter(token__sha256=digest(token)), columns)
+    return (_of_rows(rows), rows[0]) if rows else (None, {})
+
+
 def of_device(device_id: int) -> BackupState | None:
     """Return the state of a device, by one query; None if there is none."""
     return _loaded(Device.objects.filter(pk=device_id))
@@ -142,11 +148,16 @@ _BEST_FIRST: Final[Mapping[str | None, int]] = {
 
 
 def _loaded(devices: QuerySet[Any]) -> BackupState | None:
+    return _of_rows(_rows(devices))
+
+
+def _rows(devices: QuerySet[Any], more: Collection[str] = ()) -> list[Mapping[str, Any]]:
+    """Return a row for each archive of the device, one without any; ``more`` are further columns."""
     # The model by name: legal holds have nothing else to do with backups.
     custodians = apps.get_model("orgs", "Custodian").objects
     on_hold = Exists(custodians.filter(user=OuterRef("user"), released_at=None, matter__closed_at=None))
     columns: dict[str, Any] = {"on_hold": on_hold}
-    rows = list(
+    return list(
         devices.order_by()
         .annotate(**columns)
         .values(
@@ -162,8 +173,12 @@ def _loaded(devices: QuerySet[Any]) -> BackupState | None:
             "archives",
             "archives__state",
             "archives__repository__location",
+            *more,
         )
     )
+
+
+def _of_rows(rows: Collection[Mapping[str, Any]]) -> BackupState | None:
     if not rows:
         return None
     row: Mapping[str, Any] = min(rows, key=lambda each: (_BEST_FIRST[each["archives__state"]], each["archives"] or 0))

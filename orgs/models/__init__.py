@@ -11,6 +11,7 @@ from orgs.models.legal_holds import Custodian, Matter
 from orgs.models.matter_events import MatterEvent, MatterEventKind
 from orgs.models.orgs import DirectoryService, Org
 from orgs.models.preservation_policies import PreservationPolicy
+from orgs.models.renewed_keys import RenewedKey
 from orgs.models.roles import Role
 from orgs.models.users import CreatedBy, RoleGrant, SetBy, User
 
@@ -32,6 +33,7 @@ __all__ = [
     "MoveTarget",
     "Org",
     "PreservationPolicy",
+    "RenewedKey",
     "Repository",
     "RepositoryLocation",
     "Role",

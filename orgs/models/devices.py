@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 
 from django.apps import apps
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -39,6 +40,15 @@ class DeviceQuerySet(models.QuerySet["Device"]):
             self.filter(user__org__path__startswith=viewer.org.path) if viewer.may(Permission.COMPUTER) else self.none()
         )
 
+    def without_backup_since(self, moment: datetime) -> DeviceQuerySet:
+        """The devices that may back up, have signed in once, and have made no backup since."""
+        # The model by name: archives import this module. A device has a repository from its first sign-in on.
+        repositories = apps.get_model("orgs", "Repository").objects.filter(archive__device=OuterRef("pk"))
+        is_late = Q(last_backup_at__lt=moment) | Q(last_backup_at=None, created_at__lt=moment)
+        return self.filter(
+            is_late, Exists(repositories), active=True, blocked=False, user__active=True, user__blocked=False
+        )
+
     def with_stored_bytes(self) -> DeviceQuerySet:
         """Annotate ``stored_bytes``, the size of each device's archives."""
         # The model by name: the module of archives imports this one. A subquery, not a join: it sums for the rows of
@@ -60,6 +70,9 @@ class Device(models.Model):
     os = models.CharField(_("operating system"), max_length=64, blank=True)
     app_version = models.CharField(_("app version"), max_length=32, blank=True)
     last_connected = models.DateTimeField(_("last connected"), null=True, blank=True)
+    last_backup_at = models.DateTimeField(
+        _("last backup"), null=True, blank=True, help_text=_("The last backup that came to its end.")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     active = models.BooleanField(_("active"), default=True)

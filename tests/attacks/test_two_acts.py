@@ -46,6 +46,8 @@ HARMLESS = {
     # A device backs up what its user may back up; to sign in on devices of those who hold more is refused.
     "orgs.actions.backups.new_archives": {"begin"},
     "orgs.actions.backups.tokens": {"issue"},
+    # Only the user who has signed in acts here, on devices of their own.
+    "orgs.actions.device_registration": {"register", "replace"},
     "orgs.actions.devices_by_hand.states": {"reactivate", "block", "unblock", "deauthorize", "authorize"},
     "orgs.actions.devices_by_hand.replacement": {"replace"},
     "orgs.actions.devices_by_hand.archive_expiry": {"extend"},

@@ -120,7 +120,10 @@ def _walk(resolver: URLResolver, namespace: str = "", names: tuple[str, ...] = (
             yield from _walk(entry, f"{entry.namespace}:" if entry.namespace else namespace, arguments)
 
 
-PAGES = {page.name: page for page in _walk(get_resolver())}
+_EVERY = {page.name: page for page in _walk(get_resolver())}
+# What programs on devices ask has no session, no form and no page: tests/attacks/test_agent_addresses.py attacks it.
+FOR_AGENTS = {name: page for name, page in _EVERY.items() if getattr(page.view, "for_agents", False)}
+PAGES = {name: page for name, page in _EVERY.items() if name not in FOR_AGENTS}
 GUARDED = [name for name in PAGES if name not in OPEN]
 POSTED = [name for name in PAGES if "POST" in PAGES[name].methods]
 SHOWN = [name for name in GUARDED if "GET" in PAGES[name].methods]

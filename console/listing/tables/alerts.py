@@ -24,6 +24,7 @@ _KIND = {
     AlertKind.APPROVAL: Badge(AlertKind.APPROVAL.label, "user-check", "info"),
     AlertKind.INCOMPLETE: Badge(AlertKind.INCOMPLETE.label, "triangle-alert", "warn"),
     AlertKind.MAIL: Badge(AlertKind.MAIL.label, "mail-x", "bad"),
+    AlertKind.NO_BACKUP: Badge(AlertKind.NO_BACKUP.label, "calendar-x", "warn"),
 }
 
 
@@ -41,7 +42,7 @@ class AlertTable(Table):
 
     class Meta:
         empty_text = _(
-            "There are no alerts. Trouble with an LDAP server or with mail, or a sync that was held back, shows up here."
+            "There are no alerts. Trouble with an LDAP server or with mail, a sync that was held back, or devices without a backup show up here."
         )
 
     @functools.cached_property

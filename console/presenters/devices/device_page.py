@@ -13,8 +13,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.tabs import Tab
+from console.presenters.devices import last_backups
 from console.presenters.devices.device_acts import DEVICE_ACTS
 from console.presenters.devices.device_story_words import words_of
+from console.presenters.devices.last_backups import ShownBackup
 from console.presenters.offered_acts import OfferedActs
 from orgs.backups import gate
 from orgs.backups.gate import Refusal
@@ -60,7 +62,8 @@ class DeviceEvent:
 class DeviceOverview:
     """The contents of the tab Overview.
 
-    ``refusal`` is why the device may not back up, None if it may; ``computers`` are those that have taken this place.
+    ``refusal`` is why the device may not back up, None if it may; ``computers`` are those that have taken this place, and
+    ``backups`` are the last ones.
     """
 
     refusal: Refusal | None
@@ -68,6 +71,7 @@ class DeviceOverview:
     bytes: int
     computers: list[Device]
     events: list[DeviceEvent]
+    backups: list[ShownBackup]
 
 
 def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
@@ -123,6 +127,7 @@ def overview(device: Device) -> DeviceOverview:
         bytes=sum(archive.size_bytes for archive in archives),
         computers=list(Device.objects.filter(user=device.user_id, in_place_of=device).order_by("-deactivated_at")),
         events=list(_events(entries)),
+        backups=last_backups.of_device(device),
     )
 
 

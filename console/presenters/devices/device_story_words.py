@@ -13,6 +13,7 @@ _WORDS: dict[str, tuple[Promise, str]] = {
     "device unblocked": (_("unblocked the device"), "lock-open"),
     "device deauthorized": (_("deauthorized the device"), "log-out"),
     "device authorized": (_("authorized the device"), "key-round"),
+    "device registered": (_("registered the computer"), "monitor-smartphone"),
     "device signed in": (_("signed in on the device"), "log-in"),
     "device replaced": (_("put another computer in its place"), "replace"),
     "device took the place of another": (_("put this computer in place of another device"), "replace"),

@@ -90,9 +90,10 @@ def send(context: RunContext) -> None:
 
 def send_waiting(*, at: datetime) -> None:
     """Send all waiting mails, and log the recipients for each run."""
-    mails_of_runs: dict[int, list[Mail]] = {}
+    mails_of_runs: dict[Run, list[Mail]] = {}
     for mail in alerts_and_mails.send_waiting(at=at):
-        mails_of_runs.setdefault(mail.run_id, []).append(mail)
-    for mails in mails_of_runs.values():
-        run, addresses = mails[0].run, [mail.recipient for mail in mails]
+        if mail.run is not None:
+            mails_of_runs.setdefault(mail.run, []).append(mail)
+    for run, mails in mails_of_runs.items():
+        addresses = [mail.recipient for mail in mails]
         log.info(run_texts.mail_sent(addresses, filled(run.counts), simulated=run.simulated))

@@ -10,6 +10,8 @@ from orgs.models.devices import Device
 
 # The length of a message, in characters; an agent cuts a longer one.
 LONGEST_MESSAGE = 4000
+# Exit codes of backups with a snapshot: all files, and all but some that could not be read.
+WHOLE_BACKUPS = (0, 3)
 
 
 class BackupReport(models.Model):

@@ -71,7 +71,8 @@ def _pages(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, UR
             yield f"{namespace}{entry.name}", entry
 
 
-PAGES = dict(_pages(get_resolver()))
+# What programs on devices ask is no page, and has tests of its own.
+PAGES = {name: page for name, page in _pages(get_resolver()) if not getattr(page.callback, "for_agents", False)}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,139 @@
+"""What a registered device asks and says: whether it may back up, for a new archive, and how a backup ended."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from console.http.agent_requests import AgentRefusal, agent_address, bearer_of, body_of, number_of, text_of
+from console.security import security_log
+from console.security.devices import unknown_tokens
+from orgs.actions.backups import backup_reports, new_archives
+from orgs.actions.backups.backup_reports import MOST_AN_HOUR, ReportedBackup
+from orgs.actions.errors import Refused
+from orgs.backups import gate
+from orgs.backups.gate import BackupState
+from orgs.models import KeyHolder
+from orgs.models.backups.backup_reports import LONGEST_MESSAGE
+from orgs.rules.actors import Actor
+
+ASK_AGAIN_SECONDS = 30
+# PostgreSQL's largest numbers of these columns.
+_MOST_BYTES, _MOST_SECONDS, _MOST_EXIT_CODE = 2**63 - 1, 2**31 - 1, 255
+_DETAILS = (
+    "name",
+    "user__username",
+    "user__org__name",
+    "last_connected",
+    "token__used_at",
+    "archives__repository__key_holder",
+)
+# How a program names itself in the header User-Agent.
+_PROGRAM = re.compile(r"rollcall-agent/([0-9A-Za-z.+-]{1,32})(?:\s|$)")
+
+
+@agent_address("GET")
+def me(request: HttpRequest) -> HttpResponse:
+    """Say whether this device may back up and restore, and why not; one query, as each device asks every 30 seconds."""
+    at = timezone.now()
+    state, details = gate.with_details(bearer_of(request), *_DETAILS)
+    if state is None:
+        raise _unknown(request)
+    version = _PROGRAM.match(request.headers.get("User-Agent", ""))
+    backup_reports.connected(
+        device_id=state.device_id,
+        last=details["last_connected"],
+        used=details["token__used_at"],
+        app_version=version[1] if version else "",
+        at=at,
+    )
+    refusal = gate.refusal(state)
+    return JsonResponse(
+        {
+            "allowed": refusal is None,
+            "code": "" if refusal is None else refusal.code,
+            "message": "" if refusal is None else str(refusal.sentence),
+            "retry_after": 0 if refusal is None else refusal.retry_after,
+            "on_hold": state.on_hold,
+            "device": details["name"],
+            "guid": state.guid,
+            "user": details["user__username"],
+            "org": details["user__org__name"],
+            "ask_again_seconds": ASK_AGAIN_SECONDS,
+            "key_holder": details["archives__repository__key_holder"] or KeyHolder.ROLLCALL,
+            "jobs": [],
+        }
+    )
+
+
+@agent_address("POST")
+def archive(request: HttpRequest) -> HttpResponse:
+    """Begin a new archive for a device whose archive was purged; return the password of its repository."""
+    state = _device(request)
+    reason = gate.refusal(state)
+    if reason is not gate.NO_ARCHIVE:
+        if reason is None:
+            raise AgentRefusal(409, "refused", _("This device has an archive already."))
+        raise AgentRefusal(reason.status, reason.code, str(reason.sentence), retry_after=reason.retry_after)
+    try:
+        password = new_archives.begin(device_id=state.device_id, by=_device_as_actor(state), at=timezone.now())
+    except Refused as refused:
+        raise AgentRefusal(409, "refused", f"{capfirst(str(refused))}.") from refused
+    return JsonResponse({"repository_password": password})
+
+
+@agent_address("POST")
+def report(request: HttpRequest) -> HttpResponse:
+    """Take the report of a backup, also from a device that may not back up any more."""
+    state, at = _device(request), timezone.now()
+    given = _report(request)
+    try:
+        backup_reports.keep(device_id=state.device_id, report=given, at=at)
+    except Refused as reason:
+        security_log.note("report refused", request, device=state.guid, reason=reason)
+        sentence = _("This device has sent %(number)d reports within an hour. Try again later.")
+        raise AgentRefusal(429, "too-many-tries", sentence % {"number": MOST_AN_HOUR}, retry_after=3600) from reason
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
+def _report(request: HttpRequest) -> ReportedBackup:
+    body = body_of(request)
+    message = body.get("message", "")
+    if not isinstance(message, str):
+        raise AgentRefusal(400, "bad-request", _("This field is no text, or too long: %(name)s.") % {"name": "message"})
+    return ReportedBackup(
+        exit_code=number_of(body, "exit_code", most=_MOST_EXIT_CODE, needed=True),
+        message=_shown(message)[:LONGEST_MESSAGE],
+        files=number_of(body, "files", most=_MOST_BYTES),
+        read_bytes=number_of(body, "read_bytes", most=_MOST_BYTES),
+        new_bytes=number_of(body, "new_bytes", most=_MOST_BYTES),
+        seconds=number_of(body, "seconds", most=_MOST_SECONDS),
+        snapshot=text_of(body, "snapshot", most=64, needed=False),
+    )
+
+
+def _shown(message: str) -> str:
+    """Return a message with line ends, but without other characters that can't be shown or stored."""
+    return "".join(sign for sign in message if sign in "\n\t" or sign.isprintable())
+
+
+def _device(request: HttpRequest) -> BackupState:
+    state = gate.of_token(bearer_of(request))
+    if state is None:
+        raise _unknown(request)
+    return state
+
+
+def _unknown(request: HttpRequest) -> AgentRefusal:
+    unknown_tokens.note(request, at=timezone.now())
+    return AgentRefusal(gate.UNKNOWN.status, gate.UNKNOWN.code, str(gate.UNKNOWN.sentence))
+
+
+def _device_as_actor(state: BackupState) -> Actor:
+    """Return the device as the author: its user signed in on it once, and is not there now."""
+    return Actor(label=f"device {state.guid}")

@@ -1,0 +1,1 @@
+"""People who get in by themselves: which key is theirs, and their account by the scripts."""

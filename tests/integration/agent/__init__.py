@@ -1,0 +1,1 @@
+"""Backup programs on devices: registration, questions and reports."""
