@@ -33,6 +33,9 @@ from orgs.models import (
     AuditEntry,
     BackupReport,
     Custodian,
+    DeployedDevice,
+    DeploymentPolicy,
+    DeploymentRefusal,
     Device,
     DeviceToken,
     Matter,
@@ -84,6 +87,20 @@ data_fixes.register(
 data_fixes.register(
     DeviceToken,
     read_only("device", "created_at", "used_at", search=["device__name", "device__guid"], hidden=["sha256"]),
+)
+data_fixes.register(
+    DeploymentPolicy,
+    read_only(
+        "name", "org", "enabled", "expires_at", "device_limit", search=["name"], filters=["enabled"], hidden=["sha256"]
+    ),
+)
+data_fixes.register(
+    DeployedDevice,
+    read_only("device", "policy_name", "at", "address", "new_user", search=["device__name", "policy_name"]),
+)
+data_fixes.register(
+    DeploymentRefusal,
+    read_only("policy", "at", "address", "username", "code", search=["username", "address"], filters=["code"]),
 )
 data_fixes.register(
     BackupReport,

@@ -19,7 +19,19 @@ from orgs.actions.matters import policies
 from orgs.actions.users import user_creation
 from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
-from orgs.models import Archive, CreatedBy, Device, Matter, Org, PreservationPolicy, Role, User
+from orgs.backups.gate import digest
+from orgs.models import (
+    Archive,
+    CreatedBy,
+    DeployedDevice,
+    DeploymentPolicy,
+    Device,
+    Matter,
+    Org,
+    PreservationPolicy,
+    Role,
+    User,
+)
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
 from orgs.rules.actors import SYSTEM
 
@@ -101,6 +113,28 @@ def make_matter(name: str = "Inquiry", *custodians: User, org: Org | None = None
     matter = legal_holds.open_matter(name=name, policy=make_policy(), org=org, by=SYSTEM, at=NOW)
     legal_holds.add_custodians(matter=matter, user_ids=[user.pk for user in custodians], by=SYSTEM, at=NOW)
     return matter
+
+
+def make_deployment_policy(
+    name: str, org: Org, *, brought: Device | None = None, token: str = "", at: datetime = NOW
+) -> DeploymentPolicy:
+    """Make a deployment policy as a row, as its action wants an org with a directory; ``brought`` is a device that came by it."""
+    policy = DeploymentPolicy.objects.create(
+        name=name,
+        org=org,
+        sha256=digest(token or name),
+        token_at=at,
+        expires_at=at + timedelta(days=30_000),
+        device_limit=100,
+        created_at=at,
+        author="ada",
+    )
+    if brought is not None:
+        DeployedDevice.objects.create(policy=policy, policy_name=name, device=brought, at=at, address="10.0.0.7")
+        policy.refusals.create(
+            at=at, address="10.0.0.8", username="nobody", device_name="pc", code="not-found", sentence="No such person."
+        )
+    return policy
 
 
 def make_policy(name: str = "Keep all", org: Org | None = None) -> PreservationPolicy:

@@ -16,11 +16,14 @@ USERS = "orgs.User"
 
 
 def domain_models() -> list[type[Model]]:
-    """Return the models whose rows only an action may change: orgs, users, roles, devices, archives, holds, servers."""
+    """Return the models whose rows only an action may change: orgs, users, roles, devices, archives, holds, servers.
+
+    The audit trail and the refusals of deployment policies are notes about attempts, refused ones too.
+    """
     own = [*apps.get_app_config("orgs").get_models()]
     kept = {"LdapServer", "OrgServer", "ScriptVersion", "SyncSettings", "Match"}
     own += [model for model in apps.get_app_config("directory").get_models() if model.__name__ in kept]
-    return [model for model in own if model.__name__ != "AuditEntry"]
+    return [model for model in own if model.__name__ not in {"AuditEntry", "DeploymentRefusal"}]
 
 
 def snapshot(*, ignoring: Collection[str] = VOLATILE) -> Rows:

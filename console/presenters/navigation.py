@@ -82,6 +82,7 @@ _MENU: tuple[tuple[str | Promise, tuple[_MenuPage, ...]], ...] = (
             _MenuPage(_("Bulk acts"), "bulk_acts:list", "list-checks", Permission.USER_READ),
             _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
             _MenuPage(_("Archives"), "archives:list", "archive", Permission.COMPUTER_READ),
+            _MenuPage(_("Deployment"), "deployment:list", "monitor-down", Permission.COMPUTER_READ),
             _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
             _MenuPage(_("Roles"), "roles:list", "key-round", Permission.USER_READ),
             _MenuPage(_("Legal holds"), "legal_holds:list", "gavel", Permission.USER_READ),

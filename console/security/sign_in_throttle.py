@@ -33,6 +33,8 @@ ATTEMPTS = 5
 ADDRESS_ATTEMPTS = 50
 # The limit for one username from anywhere.
 USERNAME_ATTEMPTS = 50
+# The limit of silent registrations from one address, also of those that worked: a whole office may share it.
+DEPLOYMENTS = 300
 # The limit of links that are mailed to one user.
 LINKS = 3
 KNOWN_FOR = 90 * 24 * 3600
@@ -91,6 +93,20 @@ def begin_key(request: HttpRequest) -> Attempt | None:
     _forget_the_past()
     own = _slots(f"registration key {client_network(request)}", ADDRESS_ATTEMPTS)
     return _take(own, [own])
+
+
+def begin_deployment(request: HttpRequest) -> Attempt | None:
+    """Use up a slot for a silent registration; return None if no slot is free for this address.
+
+    ``give_back`` frees the slot that only refusals keep; nobody makes devices without end.
+    """
+    _forget_the_past()
+    network = client_network(request)
+    every = _slots(f"deployment {network}", DEPLOYMENTS)
+    if _take(every, [every]) is None:
+        return None
+    refused = _slots(f"refused deployment {network}", ADDRESS_ATTEMPTS)
+    return _take(refused, [refused])
 
 
 def forgive(attempt: Attempt) -> None:

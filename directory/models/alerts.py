@@ -24,6 +24,7 @@ class AlertKind(models.TextChoices):
     INCOMPLETE = "incomplete", _("incomplete sync")
     MAIL = "mail", _("mail not sent")
     NO_BACKUP = "no backup", _("no backup")
+    DEPLOYMENT = "deployment", _("many new devices")
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

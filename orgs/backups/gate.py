@@ -33,7 +33,7 @@ class Refusal:
 
     status: int
     code: str
-    sentence: Promise
+    sentence: str | Promise
     retry_after: int = 0
 
 

@@ -4,6 +4,7 @@ from orgs.models.archives import Archive, ArchiveState
 from orgs.models.audit import AuditEntry
 from orgs.models.backups.archive_moves import ArchiveMove, MoveTarget
 from orgs.models.backups.backup_reports import BackupReport
+from orgs.models.backups.deployment_policies import DeployedDevice, DeploymentPolicy, DeploymentRefusal
 from orgs.models.backups.device_tokens import DeviceToken
 from orgs.models.backups.repositories import KeyHolder, Repository, RepositoryLocation
 from orgs.models.devices import Device
@@ -23,6 +24,9 @@ __all__ = [
     "BackupReport",
     "CreatedBy",
     "Custodian",
+    "DeployedDevice",
+    "DeploymentPolicy",
+    "DeploymentRefusal",
     "Device",
     "DeviceToken",
     "DirectoryService",

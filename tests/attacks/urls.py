@@ -51,6 +51,7 @@ KINDS = {
     "roles": "role",
     "devices": "device",
     "archives": "archive",
+    "deployment": "deployment",
     "legal_holds": "matter",
     "ldap_servers": "server",
     "runs": "run",
@@ -60,7 +61,7 @@ KINDS = {
 # Only who chose the users finds the question.
 OF_ONE_PERSON = {"bulk_acts:ask"}
 # Areas whose objects belong to an org: nobody finds those of another company.
-SCOPED = ("users", "orgs", "devices", "archives", "legal_holds", "bulk_acts")
+SCOPED = ("users", "orgs", "devices", "archives", "deployment", "legal_holds", "bulk_acts")
 
 
 @dataclass(frozen=True, slots=True)

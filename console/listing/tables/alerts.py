@@ -25,6 +25,7 @@ _KIND = {
     AlertKind.INCOMPLETE: Badge(AlertKind.INCOMPLETE.label, "triangle-alert", "warn"),
     AlertKind.MAIL: Badge(AlertKind.MAIL.label, "mail-x", "bad"),
     AlertKind.NO_BACKUP: Badge(AlertKind.NO_BACKUP.label, "calendar-x", "warn"),
+    AlertKind.DEPLOYMENT: Badge(AlertKind.DEPLOYMENT.label, "monitor-down", "warn"),
 }
 
 

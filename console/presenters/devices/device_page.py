@@ -20,7 +20,7 @@ from console.presenters.devices.last_backups import ShownBackup
 from console.presenters.offered_acts import OfferedActs
 from orgs.backups import gate
 from orgs.backups.gate import Refusal
-from orgs.models import Archive, AuditEntry, Device, User
+from orgs.models import Archive, AuditEntry, DeployedDevice, Device, User
 from orgs.permissions import Permission
 
 _TABS: tuple[tuple[str, str | Promise, Permission], ...] = (
@@ -63,13 +63,15 @@ class DeviceOverview:
     """The contents of the tab Overview.
 
     ``refusal`` is why the device may not back up, None if it may; ``computers`` are those that have taken this place, and
-    ``backups`` are the last ones.
+    ``backups`` are the last ones. ``deployment`` is how it came, if by a deployment policy: a warning to whoever restores
+    files to it.
     """
 
     refusal: Refusal | None
     archives: list[Archive]
     bytes: int
     computers: list[Device]
+    deployment: DeployedDevice | None
     events: list[DeviceEvent]
     backups: list[ShownBackup]
 
@@ -126,6 +128,7 @@ def overview(device: Device) -> DeviceOverview:
         archives=archives,
         bytes=sum(archive.size_bytes for archive in archives),
         computers=list(Device.objects.filter(user=device.user_id, in_place_of=device).order_by("-deactivated_at")),
+        deployment=DeployedDevice.objects.filter(device=device).first(),
         events=list(_events(entries)),
         backups=last_backups.of_device(device),
     )

@@ -15,6 +15,7 @@ _WORDS: dict[str, tuple[Promise, str]] = {
     "device authorized": (_("authorized the device"), "key-round"),
     "device registered": (_("registered the computer"), "monitor-smartphone"),
     "device signed in": (_("signed in on the device"), "log-in"),
+    "device deployed": (_("registered the device by a deployment policy"), "monitor-down"),
     "device replaced": (_("put another computer in its place"), "replace"),
     "device took the place of another": (_("put this computer in place of another device"), "replace"),
     "device lost its computer": (_("made its computer a device of its own again"), "monitor-off"),

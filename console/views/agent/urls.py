@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.views.agent import device_calls, program, registration
+from console.views.agent import deployment, device_calls, program, registration
 
 app_name = "agent"
 urlpatterns = [
     path("rollcall-agent", program.program, name="program"),
     path("rollcall-agent.sha256", program.checksum, name="checksum"),
     path("register", registration.register, name="register"),
+    path("deploy", deployment.deploy, name="deploy"),
     path("devices", registration.devices, name="devices"),
     path("replace", registration.replace, name="replace"),
     path("me", device_calls.me, name="me"),

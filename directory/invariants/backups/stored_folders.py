@@ -61,8 +61,8 @@ def _strangers(
 def sizes_are_counted(_at: datetime) -> Iterator[str]:
     """The size of an archive is that of its folder, unless something was stored in it since the last count."""
     roots = storage_roots()
-    counted = Repository.objects.filter(counted_at__isnull=False).exclude(location=RepositoryLocation.MOVING)
-    for repository in counted.select_related("archive__device").order_by("pk").iterator():
+    after_a_count = Repository.objects.filter(counted_at__isnull=False).exclude(location=RepositoryLocation.MOVING)
+    for repository in after_a_count.select_related("archive__device").order_by("pk").iterator():
         folder = _folder(roots, repository)
         if folder is None:
             continue

@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.listing.listing import PAGE_SIZES
 from directory.models import BulkAct, LdapServer, Run, RunChange
-from orgs.models import Archive, Device, Matter, Role, User
+from orgs.models import Archive, DeploymentPolicy, Device, Matter, Role, User
 from tests.bench.inside.filling import NOW
 
 LISTS = {"list", "dashboard"}
@@ -80,6 +80,7 @@ def _example(name: str, argument: str) -> Any:
         "archives": Archive.objects.order_by("-pk")[0].pk,
         "orgs": User.objects.order_by("-pk")[0].org_id,
         "roles": Role.objects.get(name="PROe User").pk,
+        "deployment": DeploymentPolicy.objects.order_by("-pk")[0].pk,
         "legal_holds": Matter.objects.order_by("-pk")[0].pk,
         "ldap_servers": LdapServer.objects.get().pk,
         "runs": change.run_id,

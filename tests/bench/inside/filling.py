@@ -19,6 +19,8 @@ from orgs.models import (
     ArchiveState,
     AuditEntry,
     CreatedBy,
+    DeployedDevice,
+    DeploymentPolicy,
     Device,
     Matter,
     Org,
@@ -33,6 +35,8 @@ from tests.bench.inside import history
 
 NOW = history.START
 ROWS = 5000
+# How many devices came by one policy.
+DEPLOYED = 500
 ORGS = 40
 ROLES = ("PROe User", "Desktop User")
 FIRST_NAMES = ("Ada", "Bo", "Chloé", "Dmitri", "Eve", "Farid", "Grete")
@@ -67,6 +71,7 @@ def fill(before: Size, after: Size) -> None:
     _devices(before.devices, after.devices, users)
     history.add(before.runs, after.runs, users, write)
     _matters(before.users, after.users, users)
+    _deployment(before.devices)
     _bulk_act(users)
 
 
@@ -186,6 +191,25 @@ def _matters(first: int, last: int, users: list[User]) -> None:
         held = [user.pk for user in users[start : start + CUSTODIANS_PER_MATTER]]
         legal_holds.add_custodians(matter=matter, user_ids=held, by=SYSTEM, at=NOW)
     Matter.objects.filter(pk__in=[matter.pk for matter in Matter.objects.all() if matter.pk % 2]).update(closed_at=NOW)
+
+
+def _deployment(before: int) -> None:
+    """Note that the newest devices came by one policy; ``before`` is how many there were, for its name."""
+    policy = DeploymentPolicy.objects.create(
+        name=f"Laptops {before}",
+        org=Org.objects.get(name="Default"),
+        sha256=f"{before:064x}",
+        token_at=NOW,
+        expires_at=NOW + timedelta(days=90),
+        device_limit=DEPLOYED,
+        created_at=NOW,
+        author="ada",
+    )
+    came = Device.objects.filter(deployment=None).order_by("-pk")[:DEPLOYED]
+    rows = [
+        DeployedDevice(policy=policy, policy_name=policy.name, device=each, at=NOW, address="10.0.0.7") for each in came
+    ]
+    write(DeployedDevice, rows)
 
 
 def _bulk_act(users: list[User]) -> None:

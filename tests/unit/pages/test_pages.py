@@ -35,6 +35,7 @@ from tests.makers import (
     PASSWORD,
     make_alert,
     make_change,
+    make_deployment_policy,
     make_device,
     make_finished_upload,
     make_matter,
@@ -109,6 +110,7 @@ def make_world() -> dict[str, Any]:
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
         "matter": make_matter("Inquiry", worker, org=left),
         "policy": make_policy("Mail only", left),
+        "deployment": make_deployment_policy("Laptops", left, brought=make_device(worker, "deployed")),
         "alert": make_alert(),
         "act": done(BulkKind.UNBLOCK, [worker, stranger], by=User.objects.get(username="ada")),
         "upload": make_finished_upload(left, by=olga),
@@ -126,6 +128,7 @@ def address(page: str, world: dict[str, Any]) -> str:
         "roles": world["role"].pk,
         "devices": world["devices"][0].pk,
         "archives": world["devices"][0].archives.get().pk,
+        "deployment": world["deployment"].pk,
         "legal_holds": world["matter"].pk,
         "ldap_servers": world["server"].pk,
         "runs": world["run"].pk,
@@ -214,6 +217,11 @@ EXPECTED = {
     "archives": ADMINISTRATORS,
     "archives:keep-longer": {"ada", "sam", "olga"},
     "archives:keep-one-longer": {"ada", "sam", "olga"},
+    "deployment": ADMINISTRATORS,
+    **{
+        f"deployment:{act}": {"ada", "sam", "olga"}
+        for act in ("add", "edit", "renew-token", "enable", "disable", "delete")
+    },
     "legal_holds": ADMINISTRATORS,
     **{f"legal_holds:{act}": {"ada", "sam", "olga"} for act in ("add", "policy-add", *HOLD_ACTS)},
     "ldap_servers": SERVER,
@@ -345,7 +353,15 @@ class TestLists:
         [
             *("users:list", "users:export", "devices:list", "devices:export", "orgs:list", "roles:list"),
             *("archives:list", "archives:export", "archives:by-org", "archives:by-org-export", "archives:due"),
-            *("legal_holds:list", "ldap_servers:list", "runs:list", "alerts:list", "audit:list", "audit:export"),
+            *(
+                "deployment:list",
+                "legal_holds:list",
+                "ldap_servers:list",
+                "runs:list",
+                "alerts:list",
+                "audit:list",
+                "audit:export",
+            ),
             "dashboard",
         ],
     )
@@ -404,7 +420,7 @@ def fill(count: int) -> None:
     org = make_org(f"Filler {start}")
     for number in range(start, start + count):
         user = make_user(f"filler{number}", org=org, roles=["PROe User", "Desktop User"])
-        make_device(user)
+        make_deployment_policy(f"Policy {number}", org, brought=make_device(user))
         make_matter(f"Matter {number}", user)
         make_role(f"Role {number}", "admin.user.read")
         make_alert(f"alert {number}")

@@ -75,11 +75,15 @@ def test_a_lock_whose_file_can_not_be_removed_is_free_again(tmp_path: Path, monk
     def read_only(path: Path, missing_ok: bool = False) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
-    before = len(list(Path("/proc/self/fd").iterdir()))
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", read_only)
         with locked(root, GUID):
-            pass
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+            assert _is_open(root.lock(GUID))
+    assert not _is_open(root.lock(GUID))
     with locked(root, GUID):
         pass
+
+
+def _is_open(path: Path) -> bool:
+    """Return whether this process has the file open."""
+    return any(path == each.resolve() for each in Path("/proc/self/fd").iterdir())

@@ -37,7 +37,7 @@ def test_a_copy_that_has_no_room_begins_with_no_file(tmp_path: Path, monkeypatch
     make_repository(source, files=20, largest=20_000)
     with monkeypatch.context() as patched:
         disk(patched, blocks=1000, free=51)
-        with pytest.raises(NoRoom, match="may still be stored there"):
+        with pytest.raises(NoRoom, match="bytes that may still be stored there: 4,096"):
             folder_copies.copy(source, target, go_on=lambda: None)
     assert not target.exists()
     folder_copies.copy(source, target, go_on=lambda: None)

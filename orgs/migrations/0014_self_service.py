@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orgs", "0012_backups_of_devices"),
+        ("orgs", "0013_archives_are_counted_and_moved_in_turns"),
     ]
 
     operations = [

@@ -1,0 +1,1 @@
+"""Silent registration of computers by deployment policies."""

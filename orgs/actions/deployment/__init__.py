@@ -1,0 +1,1 @@
+"""Actions on deployment policies, and the devices that come by them."""
