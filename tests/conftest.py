@@ -23,6 +23,7 @@ from hypothesis import settings as property_settings
 from playwright.sync_api import expect
 from pytest_django import DjangoDbBlocker, Settings
 
+from tests import turns
 from tests.server_process import free_port, start_process
 
 # How quickly inputs are made depends on the machine; no test is judged by its time.
@@ -39,6 +40,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-pair", action="store_true", help="try every act after every other one, as each role (an hour)"
     )
+    parser.addoption(
+        "--in-turns", action="store_true", help="run what goes with this push (tests/turns.py), to be quicker than all"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have all test processes take the same turn, however long they run."""
+    if config.getoption("--in-turns"):
+        os.environ["TURN"] = str(turns.turn())
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say which turn it is, so that it can be repeated."""
+    return f"turn: {turns.turn()} (TURN in the environment repeats it)" if config.getoption("--in-turns") else None
 
 
 def pytest_xdist_auto_num_workers() -> int | None:
@@ -50,14 +65,24 @@ def pytest_xdist_auto_num_workers() -> int | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--only-db"):
-        return
-    chosen = [item for item in items if _touches_the_database(item)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-    items[:] = chosen
+    only_db, in_turns = config.getoption("--only-db"), config.getoption("--in-turns")
+    chosen = [item for item in items if not only_db or _depends_on_the_database(item)]
+    if in_turns:
+        now = turns.turn()
+        chosen = [item for item in chosen if _goes(item, now=now, on_postgres=only_db)]
+    if len(chosen) < len(items):
+        kept = set(chosen)
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = chosen
 
 
-def _touches_the_database(item: pytest.Item) -> bool:
+def _goes(item: pytest.Item, *, now: int, on_postgres: bool) -> bool:
+    marks = {mark.name for mark in item.iter_markers()}
+    needs_database = _depends_on_the_database(item)
+    return turns.goes(item.nodeid, marks, now=now, needs_database=needs_database, on_postgres=on_postgres)
+
+
+def _depends_on_the_database(item: pytest.Item) -> bool:
     if item.get_closest_marker("once"):
         return False
     if item.get_closest_marker("django_db") or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):

@@ -82,7 +82,7 @@ class OfferedActs:
 
 @dataclass(frozen=True, slots=True)
 class ActCatalogue(Generic[Subject, Facts]):
-    """All kinds of acts on one noun, in the order of the menu.
+    """All acts on one kind of thing, in the order of the menu.
 
     ``facts`` makes the facts from a subject and a viewer. Each act's page has its value as name in the addresses of ``area``.
     """

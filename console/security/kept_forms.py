@@ -26,6 +26,14 @@ class KeptForm:
     address: str
     fields: list[tuple[str, str]]
 
+    def shown(self) -> list[tuple[str, str]]:
+        """Return what the form holds, for its sender to read: names in words, without what was left empty."""
+        return [
+            (name.replace("_", " ").replace("-", " ").strip().capitalize(), value)
+            for name, value in self.fields
+            if value
+        ]
+
 
 def is_secret(name: str) -> bool:
     """Return whether a field of this name may hold a secret."""

@@ -41,7 +41,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Noun(Generic[Subject]):
+class SubjectKind(Generic[Subject]):
     """A kind of thing that has acts, such as users: how its pages find, name and show it.
 
     ``key`` is its name in the words of acts (``%(user)s``), ``in_templates`` in templates, ``ids`` the
@@ -97,7 +97,7 @@ class Noun(Generic[Subject]):
     def _page(self, request: ConsoleRequest, subject: Subject, act: StrEnum, **values: Any) -> HttpResponse:
         context = {
             self.in_templates: subject,
-            "noun": self,
+            "kind_of_subject": self,
             "name": self.name(subject),
             "address": self.address(subject),
             "list_address": reverse(f"{self.area}:list"),

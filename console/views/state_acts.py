@@ -16,19 +16,19 @@ from django.views.decorators.http import require_http_methods
 
 from console.elements.effects import Effect
 from console.security.access import ConsoleRequest, require
-from console.views.act_questions import Noun, Question, Subject
+from console.views.act_questions import Question, Subject, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
 class StateAct(Generic[Subject]):
     """One act that changes the state of a subject: words, effects, action, and the sentence afterwards.
 
-    ``title`` and ``done`` may name the subject, by the key of its noun (``%(user)s``); ``done`` may also make the sentence
-    from the subject and the result. ``effects`` takes the subject and the present time, ``action`` the ids of its noun,
+    ``title`` and ``done`` may name the subject, by the key of its kind (``%(user)s``); ``done`` may also make the sentence
+    from the subject and the result. ``effects`` takes the subject and the present time, ``action`` the ids of its kind,
     ``by`` and ``at``.
     """
 
-    noun: Noun[Subject]
+    kind_of_subject: SubjectKind[Subject]
     act: StrEnum
     title: Promise
     button: Promise
@@ -41,24 +41,24 @@ class StateAct(Generic[Subject]):
         """Return the page of the act: it shows the effects and asks, then carries the act out."""
 
         @require_http_methods(["GET", "HEAD", "POST"])
-        @require(self.noun.permission)
+        @require(self.kind_of_subject.permission)
         def page(request: ConsoleRequest, pk: int) -> HttpResponse:
-            subject = self.noun.find(request, pk)
-            return self.noun.ask(request, subject, self.act, partial(self._question, subject))
+            subject = self.kind_of_subject.find(request, pk)
+            return self.kind_of_subject.ask(request, subject, self.act, partial(self._question, subject))
 
         return page
 
     def _question(self, subject: Subject) -> Question:
         return Question(
-            title=self.title % {self.noun.key: self.noun.name(subject)},
+            title=self.title % {self.kind_of_subject.key: self.kind_of_subject.name(subject)},
             button=self.button,
             effects=self.effects(subject, timezone.now()),
-            action=partial(self.action, **{self.noun.ids: [subject.pk]}),
+            action=partial(self.action, **{self.kind_of_subject.ids: [subject.pk]}),
             done=partial(self._done, subject),
             undo=self.undo,
         )
 
     def _done(self, subject: Subject, result: Any) -> str:
         if isinstance(self.done, Promise):
-            return str(self.done % {self.noun.key: self.noun.name(subject)})
+            return str(self.done % {self.kind_of_subject.key: self.kind_of_subject.name(subject)})
         return self.done(subject, result)

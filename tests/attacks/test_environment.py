@@ -14,6 +14,8 @@ import pytest
 from tests.attacks.bad_environment import BAD_ENVIRONMENT, BAD_FOR_SERVE, GOOD_ENVIRONMENT
 from tests.server_process import free_port
 
+pytestmark = pytest.mark.in_turns
+
 ROOT = Path(__file__).parents[2]
 # Starts with one variable after the other, each in a process of its own that is forked from one that has loaded Django.
 STARTS = """

@@ -130,6 +130,7 @@ def expected_of(row: Hostile, slot: Script[Any], verdicts: list[Verdict]) -> lis
         for row, slot in ROWS
     ],
 )  # fmt: skip
+@pytest.mark.in_turns
 def test_others_do_not_notice(hostile: Hostile, slot: Script[Any], host: Host) -> None:
     with noted(
         "scripts",

@@ -55,6 +55,7 @@ class TestEveryPage:
         assert not getattr(PAGES[name].view, "csrf_exempt", False)
 
     @pytest.mark.parametrize("name", GUARDED)
+    @pytest.mark.in_turns
     def test_opens_to_the_right_callers_only(self, world: World, name: str) -> None:
         page = PAGES[name]
         address = page.address(world)

@@ -18,7 +18,7 @@ from tests.attacks.world import Company, World
 from tests.bulk_acts import done
 from tests.makers import PASSWORD, make_device, make_matter, make_user, signed_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.in_turns]
 
 NOWHERE, ONES_OWN_PART, EVERYWHERE = "nowhere", "in one's own part", "everywhere"
 # A key of one's own part, and the key of every org that includes it.

@@ -27,7 +27,7 @@ from tests.attacks.world import World
 from tests.fake_ldap import FakeDirectory
 from tests.makers import NOW, PASSWORD, make_org, make_server, make_user, signed_in
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.in_turns]
 
 WRONG = "Username and password do not fit together"
 TOO_MANY = "Too many attempts"

@@ -20,7 +20,7 @@ from tests.makers import make_sysadmin, signed_in
 from tests.state import changed_users, lost, snapshot
 from tests.worlds import ldap_server
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.in_turns]
 
 
 @pytest.fixture

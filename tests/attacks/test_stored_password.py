@@ -23,7 +23,7 @@ from tests.makers import make_sysadmin, signed_in
 from tests.state import changed_users, differences, lost, snapshot
 from tests.worlds import ldap_server, simulate
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.in_turns]
 
 
 @pytest.fixture

@@ -211,6 +211,7 @@ def one_of(pytestconfig: pytest.Config) -> int:
         if name != "SYSADMIN"
     ],
 )
+@pytest.mark.in_turns
 def test_no_two_acts_give_an_account_more_than_the_actor_holds(role: str, one_of: int) -> None:
     again = "all of them" if one_of == 1 else f"one in {one_of} of them"
     how = f"{len(ACTS)} acts, and after each that is allowed {again} once more, each taken back"
@@ -299,6 +300,7 @@ def _forms(response: Any) -> list[Any]:
         pytest.param(SYSADMIN, marks=pytest.mark.whole),
     ],
 )
+@pytest.mark.in_turns
 def test_no_two_pages_give_an_account_more_than_who_sends_them_holds(caller: str) -> None:
     """All pages one after the other, twice, without taking anything back: each page has come before each other one."""
     how = "POST of every page, as its form stands and with roles, permissions and passwords, twice over"

@@ -20,7 +20,7 @@ import redis
 from directory.models import Run
 from tests.server_process import accepts, free_port, start_process
 
-TIMEOUT = 60.0
+TIMEOUT = 240.0
 T = TypeVar("T")
 
 

@@ -30,7 +30,7 @@ from tests.catalogue import noted
 from tests.stored_archives import StoredArchive, make_roots, move_all, stored_archive
 from tests.worlds import user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 SEED = 20261130
 ARCHIVES = 4
 

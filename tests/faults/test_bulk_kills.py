@@ -25,7 +25,7 @@ from tests.bulk_acts import confirmed, prepared
 from tests.catalogue import noted
 from tests.makers import make_device, make_org, make_sysadmin, make_users
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 PEOPLE = 300
 SEED = 20261130
 AS_IF_NOTHING = "another process goes on; one audit entry for each user, and all counts fit"

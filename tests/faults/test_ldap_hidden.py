@@ -13,7 +13,7 @@ from tests.directories import ACCESS, Directory, to_ldif
 from tests.fake_ldap import FakeDirectory
 from tests.worlds import again, change_of, ldap_server, simulate, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.in_turns]
 
 BASE = "dc=example,dc=com"
 STAFF, BRANCH = f"ou=Staff,{BASE}", f"ou=Branch,{BASE}"

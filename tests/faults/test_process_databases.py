@@ -19,7 +19,7 @@ from tests.faults.process_world import Scene, entered, opened
 from tests.faults.processes import PostgresServer, wait_for
 from tests.faults.stages import Database
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
 
 

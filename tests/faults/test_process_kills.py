@@ -13,7 +13,7 @@ from directory.models import Run
 from tests.catalogue import noted
 from tests.faults.process_world import Scene
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.in_turns, pytest.mark.database]
 SEED = 20260105
 KILLS = 5
 AS_TWIN = "another worker goes on; rows, audit, history lines and mail as if nothing had happened"

@@ -23,7 +23,7 @@ from tests.catalogue import noted
 from tests.faults.process_world import LEASE, Scene
 from tests.faults.processes import script_children_of, wait_for
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.in_turns]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
 
 

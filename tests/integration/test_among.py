@@ -11,7 +11,7 @@ from directory.models import StoredEntry
 from orgs.models import Org, Role, RoleGrant, User
 from orgs.text import fold
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 NAMES = ("sean", "o'brien", 'the "best"', "a,b", "{curly}", "back\\slash", "søren", "new\nline", "%s", "null", "1")
 
 

@@ -31,7 +31,7 @@ from tests.makers import make_device, make_matter, make_users
 from tests.stored_archives import StoredArchive, make_roots, move_all, stored_archive
 from tests.worlds import user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 LATER = timedelta(days=400)
 AT_LAST = timedelta(days=500)

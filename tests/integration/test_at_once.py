@@ -15,7 +15,7 @@ from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.worlds import NOON, user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 TIMES = 60
 
 

@@ -28,7 +28,7 @@ from tests.makers import (
     make_users,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 LATER = NOW + timedelta(minutes=5)
 
 

@@ -15,7 +15,7 @@ from directory.sync.entries.entry_values import ReadEntry
 from directory.values.ldap import Identity
 from tests.makers import make_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 NAMES = [f"uid=person{number},dc=example" for number in range(12)]
 PAGES = st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True), max_size=6)
 

@@ -37,10 +37,12 @@ class QuickHistories(Histories):
     """Always the same few; others come each time that the faults are tried."""
 
 
+@pytest.mark.in_turns
 def test_a_random_history_breaks_no_rule() -> None:
     run_state_machine_as_test(seed(3)(QuickHistories), settings=QUICK)
 
 
+@pytest.mark.in_turns
 def test_a_random_history_on_real_servers_with_the_real_sandbox_breaks_no_rule() -> None:
     few = settings(QUICK, max_examples=2, stateful_step_count=15)
     with Directory() as corp, Directory() as branch:

@@ -26,7 +26,7 @@ from tests.integration.changes import (
 from tests.makers import make_sysadmin, signed_in
 from tests.worlds import NOON, change_of, ldap_server, simulate_and_sync, sync, user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.once]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.in_turns]
 
 
 def test_a_controller_is_known_by_its_capability_whoever_made_it() -> None:

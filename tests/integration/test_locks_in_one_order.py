@@ -32,6 +32,7 @@ from tests.worlds import NOON, org
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time"),
+    pytest.mark.database,
 ]
 WAITS = 20.0
 

@@ -41,6 +41,7 @@ from tests.worlds import NOON, device, org, user
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time"),
+    pytest.mark.database,
 ]
 AT = NOON + timedelta(days=400)
 SYNC = Actor(label="sync", run_id=10**6)

@@ -18,6 +18,7 @@ from tests.worlds import simulate, sync
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL keeps statistics by itself"),
+    pytest.mark.database,
 ]
 COUNT = 700
 

@@ -17,7 +17,7 @@ from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, simulate, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 PEOPLE = 12
 

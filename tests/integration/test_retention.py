@@ -33,7 +33,7 @@ from tests.directories import Directory, people
 from tests.makers import PASSWORD, make_role, make_sysadmin, make_user, signed_in
 from tests.worlds import NOON, Clock, device, ldap_server, simulate, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 ADA = Actor(label="ada")
 COUNT = 12

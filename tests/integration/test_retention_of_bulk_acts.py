@@ -15,7 +15,7 @@ from orgs.rules.actors import SYSTEM, person
 from tests.bulk_acts import done, prepared, results, undone
 from tests.makers import NOW, make_matter, make_org, make_sysadmin, make_users
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 MUCH_LATER = NOW + timedelta(days=366)
 
 

@@ -34,7 +34,7 @@ from tests.conftest import Mailbox
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 class Killed(BaseException):

@@ -14,7 +14,7 @@ from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, sync, user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 
 @pytest.fixture

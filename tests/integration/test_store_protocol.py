@@ -29,7 +29,7 @@ from tests.faults.processes import wait_for
 from tests.store_server import Reply, StoreServer, basic, running_store
 from tests.worlds import NOON, user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 CONTENT = b"a pack of restic" * 100
 NAME = sha256(CONTENT).hexdigest()
 V2 = "application/vnd.x.restic.rest.v2"

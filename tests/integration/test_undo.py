@@ -30,7 +30,7 @@ from tests.conftest import Mailbox
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, device, org, simulate, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 ADA = Actor("ada")
 LATER = NOON + timedelta(days=2)

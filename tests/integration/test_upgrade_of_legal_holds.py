@@ -15,7 +15,7 @@ from orgs.models import Matter, MatterEvent, PreservationPolicy
 from orgs.rules.actors import SYSTEM
 from tests.makers import NOW, make_users
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 MIGRATION: Any = import_module("orgs.migrations.0009_matters_have_policies_and_events")
 

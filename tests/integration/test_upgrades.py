@@ -36,7 +36,7 @@ from tests.integration.employer import Employer
 from tests.schemas import OWN, described, rows
 from tests.worlds import NO_LIMITS, NOON, Clock, again, change_of, device, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 
 Key = tuple[str, str]
 # The migrations that the last version before these had, and the tables that they made.

@@ -19,6 +19,7 @@ from tests.makers import NOW, make_run, make_server, make_user
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="only PostgreSQL tells how many pages it looked at"),
+    pytest.mark.database,
 ]
 FEW, MANY = 500, 4_000
 # A DN of this length fills a page with some thirty matches.

@@ -130,6 +130,7 @@ def console(database: PostgresServer, tmp_path_factory: pytest.TempPathFactory) 
     console.stop()
 
 
+@pytest.mark.in_turns
 def test_eight_exports_of_a_long_trail_leave_pages_and_health_to_others(console: Console) -> None:
     over, waits = threading.Event(), dict[str, list[float]](health=[], page=[])
 

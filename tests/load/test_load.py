@@ -69,6 +69,7 @@ class Seen:
 
 
 class TestWhileASyncChangesEveryUser:
+    @pytest.mark.in_turns
     def test_a_few_browsers_meet_no_error_and_nothing_is_lost(self, redis_url: str, tmp_path: Path) -> None:
         seen = carry_out(SMALL, tmp_path, redis_url)
 

@@ -1,4 +1,4 @@
-"""Finds the devices that a page may change, and is the noun "device" of the pages that ask before an act."""
+"""Finds the devices that a page may change, and how the pages that ask before an act show one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.presenters.devices.device_acts import DEVICE_ACTS
 from console.security.access import ConsoleRequest
-from console.views.act_questions import Noun
+from console.views.act_questions import SubjectKind
 from orgs.models import Device
 from orgs.models.devices import DeviceQuerySet
 from orgs.permissions import Permission
@@ -20,7 +20,7 @@ def managed_device(request: ConsoleRequest, pk: int) -> Device:
     return found
 
 
-DEVICE = Noun(
+DEVICE = SubjectKind(
     key="device",
     ids="device_ids",
     in_templates="device",

@@ -1,4 +1,4 @@
-"""Finds the users whom a page may change, and is the noun "user" of the pages that ask before an act."""
+"""Finds the users whom a page may change, and how the pages that ask before an act show one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.presenters.users.user_acts import USER_ACTS
 from console.security.access import ConsoleRequest
-from console.views.act_questions import Noun
+from console.views.act_questions import SubjectKind
 from orgs.models import User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
@@ -27,7 +27,7 @@ def only(user: User) -> UserQuerySet:
 
 
 # In templates the user of a page is the "subject": "user" is the viewer there.
-USER = Noun(
+USER = SubjectKind(
     key="user",
     ids="user_ids",
     in_templates="subject",

@@ -9,15 +9,20 @@ from __future__ import annotations
 import os
 import socket
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import F
+from django.db.models import Case, F, When
+from django.db.models.functions import Now
 
 from directory.models import BulkAct, BulkState
 from directory.models.bulk.bulk_acts import BulkActQuerySet
 from directory.models.leases import lease_end
 from directory.sync.lease import MAX_ATTEMPTS
 from directory.sync.run_interruptions import Cancelled, TakenOver
+
+# After so long without a worker, waiting for rows that others hold begins anew.
+LONG_IDLE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,15 @@ def _take(free: BulkActQuerySet, act_id: int) -> BulkLease | None:
     if fence is None:
         return None
     owner = f"{socket.gethostname()}:{os.getpid()}"
+    # Nobody has tried since: what the act waited for then says nothing about now.
+    long_idle = When(lease_until__lt=Now() - LONG_IDLE, then=None)
     # Only with the fence that was read: a faster worker has raised it.
     taken = free.filter(fence=fence).update(
-        fence=fence + 1, owner=owner, lease_until=lease_end(), attempts=F("attempts") + 1, state=BulkState.WORKING
+        fence=fence + 1,
+        owner=owner,
+        lease_until=lease_end(),
+        attempts=F("attempts") + 1,
+        state=BulkState.WORKING,
+        waits_since=Case(long_idle, default=F("waits_since")),
     )
     return BulkLease(act_id, fence + 1) if taken else None

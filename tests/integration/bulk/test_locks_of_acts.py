@@ -26,6 +26,7 @@ from tests.worlds import simulate, sync
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time"),
+    pytest.mark.database,
 ]
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 from django.db import OperationalError, connection
+from django.db.models.functions import Now
 
 from directory.actions.bulk import carrying_out, held_rows, single_acts
 from directory.models import BulkAct, BulkKind, BulkState
@@ -14,6 +15,8 @@ from directory.sync.lease import MAX_ATTEMPTS
 from orgs.models import User
 from tests.bulk_acts import confirmed, prepared, results
 from tests.makers import NOW, make_sysadmin, make_users
+
+pytestmark = pytest.mark.database
 
 TRIES = 2 * MAX_ATTEMPTS
 
@@ -33,9 +36,9 @@ def act() -> BulkAct:
     return confirmed(prepared(BulkKind.BLOCK, make_users(["ben", "cem"]), by=(ada := make_sysadmin())), by=ada)
 
 
-def tried(act: BulkAct, *, after: timedelta = timedelta()) -> BulkAct:
-    """Have a worker try the act, once the pause is over."""
-    BulkAct.objects.filter(pk=act.pk, lease_until__isnull=False).update(lease_until=NOW - timedelta(days=1))
+def tried(act: BulkAct, *, after: timedelta = timedelta(), idle: timedelta = timedelta(seconds=5)) -> BulkAct:
+    """Have a worker try the act, once the pause has been over for a while."""
+    BulkAct.objects.filter(pk=act.pk, lease_until__isnull=False).update(lease_until=Now() - idle)
     carrying_out.carry_out(act.pk, clock=lambda: NOW + after)
     return BulkAct.objects.get(pk=act.pk)
 
@@ -69,6 +72,16 @@ class TestAPartWhoseUsersAreHeld:
 
         assert (ended.state, ended.error) == (BulkState.FAILED, held_rows.GIVEN_UP)
         assert set(results(ended).values()) == {"waiting"}
+
+    def test_that_no_worker_has_tried_for_long_begins_to_wait_anew(
+        self, act: BulkAct, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(single_acts, "lock", given_up)
+        tried(act)
+
+        waiting = tried(act, after=held_rows.GIVES_UP_AFTER, idle=timedelta(minutes=3))
+
+        assert (waiting.state, waiting.waits_since) == (BulkState.WORKING, NOW + held_rows.GIVES_UP_AFTER)
 
     def test_is_not_one_of_a_broken_database(self, act: BulkAct, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(single_acts, "lock", broken)

@@ -19,7 +19,7 @@ from orgs.rules.actors import person
 from tests.bulk_acts import carried_out, confirmed, done, prepared, results
 from tests.makers import NOW, make_device, make_matter, make_org, make_sysadmin, make_user, make_users
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 FEW, MANY = 3, 40
 
 Argument = Callable[[], dict[str, Any]]

@@ -15,7 +15,7 @@ from django.urls import reverse
 from orgs.models import Archive, AuditEntry, Device, RoleGrant
 from tests.makers import make_device, make_matter, make_sysadmin, make_user, make_users, signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 @pytest.fixture

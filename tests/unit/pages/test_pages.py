@@ -248,12 +248,16 @@ class TestEveryPage:
         assert (needs is not None) is (place not in OPEN_TO_ALL)
 
     @pytest.mark.parametrize("place", [page for page in PAGES if page not in OPEN_TO_ALL])
+    @pytest.mark.in_turns
+    @pytest.mark.once
     def test_sends_who_is_not_signed_in_to_the_sign_in(self, place: str, world: dict[str, Any]) -> None:
         for response in (Client().get(address(place, world)), Client().post(address(place, world))):
             assert response.status_code == 302
             assert response["Location"].startswith("/sign-in/?next=")
 
     @pytest.mark.parametrize("place", [page for page in PAGES if page not in OPEN_TO_ALL])
+    @pytest.mark.in_turns
+    @pytest.mark.once
     def test_opens_to_the_right_roles_only(self, place: str, world: dict[str, Any]) -> None:
         allowed = EXPECTED.get(place, EXPECTED.get(place.partition(":")[0], set()))
 
@@ -365,6 +369,7 @@ class TestLists:
             "dashboard",
         ],
     )
+    @pytest.mark.database
     def test_take_the_same_queries_however_long_they_are(self, place: str, world: dict[str, Any]) -> None:
         client = client_of("ada")
         parameters = {"per_page": "200"}

@@ -303,6 +303,7 @@ OFF = [(limit.setting, number) for limit in LIMITS for number in {limit.off, lim
 
 class TestALimitThatIsSwitchedOff:
     @pytest.mark.parametrize(("setting", "number"), OFF)
+    @pytest.mark.in_turns
     def test_is_refused_to_others_than_sysadmins(self, sam: Client, setting: str, number: int) -> None:
         server = make_server("Corp")
 
@@ -312,6 +313,7 @@ class TestALimitThatIsSwitchedOff:
         assert getattr(LdapServer.objects.get(), setting) != number
 
     @pytest.mark.parametrize(("setting", "number"), OFF)
+    @pytest.mark.in_turns
     def test_takes_the_servers_name(self, ada: Client, setting: str, number: int) -> None:
         server = make_server("Corp")
         given = sent_unchanged(ada, server) | {setting: number}

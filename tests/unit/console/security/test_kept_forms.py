@@ -32,6 +32,12 @@ def test_a_form_comes_back_as_it_was_sent() -> None:
     assert kept == kept_forms.KeptForm("/users/3/roles/", [("role", "3"), ("role", "5"), ("note", "Ünder way")])
 
 
+def test_its_sender_reads_it_in_words_without_what_was_left_empty() -> None:
+    kept = kept_forms.KeptForm("/users/3/roles/", [("new_role", "Org Admin"), ("note", ""), ("confirm-block", "yes")])
+
+    assert kept.shown() == [("New role", "Org Admin"), ("Confirm block", "yes")]
+
+
 def test_it_is_for_its_sender_alone() -> None:
     text = kept_forms.keep(sent({"role": "3"}), "/users/3/roles/")
 
