@@ -48,6 +48,10 @@ HARMLESS = {
     "orgs.actions.backups.tokens": {"issue"},
     # Only the user who has signed in acts here, on devices of their own.
     "orgs.actions.device_registration": {"register", "replace"},
+    # Who registers silently is never more than a plain backup user (tests/attacks/test_deployment.py).
+    "orgs.actions.deployment.deployed_devices": {"add"},
+    "orgs.actions.deployment.deployment_policies": {"add", "edit", "renew_token", "enable", "disable", "delete"},
+    "orgs.actions.deployment.policy_scope": {"reaches_every_org", "refuse_org", "refuse_outside"},
     "orgs.actions.devices_by_hand.states": {"reactivate", "block", "unblock", "deauthorize", "authorize"},
     "orgs.actions.devices_by_hand.replacement": {"replace"},
     "orgs.actions.devices_by_hand.archive_expiry": {"extend"},
