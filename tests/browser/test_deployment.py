@@ -26,7 +26,7 @@ def sign_in(page: Page, address: str) -> None:
     """Open a page as the administrator."""
     page.goto(address)
     page.get_by_label("Username").fill("admin")
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 
