@@ -16,7 +16,7 @@ from tests.attacks.attempts import Attempt, attack
 from tests.attacks.urls import DECIDED_BY_THE_RUN, KINDS, OF_ONE_PERSON, PAGES, SCOPED, mostly_whole
 from tests.attacks.world import Company, World
 from tests.bulk_acts import done
-from tests.makers import PASSWORD, make_device, make_matter, make_user, signed_in
+from tests.makers import PASSWORD, make_deployment_policy, make_device, make_matter, make_user, signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.in_turns]
 
@@ -55,6 +55,7 @@ def places(world: World) -> dict[str, dict[str, Any]]:
             "device": company.device,
             "archive": Archive.objects.get(device=company.device),
             "matter": make_matter(f"Matter of {where}", company.worker, org=company.org),
+            "deployment": make_deployment_policy(f"Policy of {where}", company.org),
             "act": done(BulkKind.UNBLOCK, [company.worker], by=company.admin),
         }
         for where, company in (("own org", own), ("org below", lower), ("other company", world.foreign))

@@ -17,19 +17,20 @@ from tests.tree import ROOT
 
 PROGRAM = ROOT / "static" / "agent" / "rollcall-agent"
 PASSWORD = "password-that-nobody-sees"
-# Notes how it was started, and does what the file beside its notes wants.
+# Does what the file beside its notes wants, and notes how it was started once it has said all: whoever killed its agent before
+# that would have it end at its next word.
 RESTIC = """#!{python}
 import json, os, subprocess, sys, time
 home = os.environ["HOME"]
 command = next(word for word in sys.argv[1:] if word in ("init", "backup", "restore", "snapshots", "ls"))
 does = json.load(open(home + "/restic.json")).get(command, {{}})
-with open(home + "/restic.log", "a") as log:
-    log.write(json.dumps({{"arguments": sys.argv[1:], "environment": dict(os.environ), "pid": os.getpid()}}) + "\\n")
 if "file" in does:
     target = sys.argv[sys.argv.index("--target") + 1]
     open(target + "/" + does["file"], "w").close()
 print(does.get("output", ""), flush=True)
 print(does.get("errors", ""), file=sys.stderr, flush=True)
+with open(home + "/restic.log", "a") as log:
+    log.write(json.dumps({{"arguments": sys.argv[1:], "environment": dict(os.environ), "pid": os.getpid()}}) + "\\n")
 if does.get("seconds"):
     subprocess.run(["sleep", str(does["seconds"])])
 sys.exit(does.get("exit", 0))

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,15 @@ class TestTwoAtOnce:
             first.communicate()
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have computers be interrupted by Ctrl+C although a shell has started the tests in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_a_stopped_agent_leaves_no_restic_behind(registered: Computer) -> None:
     registered.restic_does(backup={"seconds": 300})
     process = registered.start("backup")
