@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,10 +11,11 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from console.presenters import agent_program
+
 # What stands in the place of the token once that is not shown any more; a shell and PowerShell take it as plain text.
 PLACEHOLDER = "THE-TOKEN-OF-THE-POLICY"
 _SCRIPTS = Path(__file__).parent / "scripts"
-_AGENT = "static/agent/rollcall-agent"
 # PowerShell takes each of these as the end of a text in single quotes, unless it stands there twice.
 _QUOTES = "'\u2018\u2019\u201a\u201b"
 
@@ -52,7 +52,8 @@ class InstallPage:
 
 def page(*, token: str = "") -> InstallPage:
     """Return the scripts for the address of this console; without the token they have a placeholder."""
-    server, sha256 = settings.CONSOLE_ADDRESS, agent_sha256()
+    server, agent = settings.CONSOLE_ADDRESS, agent_program.served()
+    sha256 = agent.sha256 if agent else ""
     values = {"server": server, "sha256": sha256, "token": token or PLACEHOLDER}
     return InstallPage(
         server=server,
@@ -87,21 +88,6 @@ def page(*, token: str = "") -> InstallPage:
             InstallScript("windows-person", _("Windows"), _("The owner of explorer.exe."), _part("windows_person.ps1")),
         ),
     )
-
-
-def agent_sha256() -> str:
-    """Return the SHA-256 of the agent that this console serves, in hexadecimal digits; empty where it is missing."""
-    path = Path(settings.BASE_DIR) / _AGENT
-    try:
-        changed = path.stat().st_mtime_ns
-    except OSError:
-        return ""
-    return _digest(path, changed)
-
-
-@functools.lru_cache(maxsize=2)
-def _digest(path: Path, _changed: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @functools.cache

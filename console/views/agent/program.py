@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
-
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from console.http.agent_requests import AgentRefusal, agent_address
-
-NAME = "rollcall-agent"
+from console.presenters import agent_program
+from console.presenters.agent_program import NAME, AgentProgram
 
 
 @agent_address("GET", "HEAD")
 def program(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # Django passes it
     """Return the program, one file for all systems."""
-    answer = HttpResponse(_content(), content_type="application/octet-stream")
+    answer = HttpResponse(_served().content, content_type="application/octet-stream")
     answer["Content-Disposition"] = f'attachment; filename="{NAME}"'
     return answer
 
@@ -25,21 +21,11 @@ def program(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # Django pas
 @agent_address("GET", "HEAD")
 def checksum(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # Django passes it
     """Return the SHA-256 of the program, in the form that ``sha256sum --check`` reads."""
-    return HttpResponse(f"{digest()}  {NAME}\n", content_type="text/plain")
+    return HttpResponse(f"{_served().sha256}  {NAME}\n", content_type="text/plain")
 
 
-def digest() -> str:
-    """Return the SHA-256 of the program in hexadecimal digits.
-
-    Raises:
-        AgentRefusal: when this installation has no program.
-    """
-    return hashlib.sha256(_content()).hexdigest()
-
-
-def _content() -> bytes:
-    path = Path(settings.BASE_DIR) / "static" / "agent" / NAME
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise AgentRefusal(404, "no-program", _("This installation has no backup program.")) from error
+def _served() -> AgentProgram:
+    found = agent_program.served()
+    if found is None:
+        raise AgentRefusal(404, "no-program", _("This installation has no backup program."))
+    return found
