@@ -20,8 +20,10 @@ class FolderLocked(Exception):
 
 
 @contextmanager
-def locked(root: StorageRoot, guid: str) -> Iterator[None]:
+def locked(root: StorageRoot, guid: str) -> Iterator[int]:
     """Lock an archive's folders, in all roots, by a file in ``root``: that of live archives. A killed process holds no lock.
+
+    Gives the descriptor of the lock: a program that inherits it goes on to hold the lock if this process is killed.
 
     Raises:
         FolderLocked: when another process works on them.
@@ -30,7 +32,7 @@ def locked(root: StorageRoot, guid: str) -> Iterator[None]:
     make_folder(root.path / LOCKS)
     descriptor = _acquire(path)
     try:
-        yield
+        yield descriptor
     finally:
         try:
             # Removed while it is locked: who waits for it sees that it is another file by then.

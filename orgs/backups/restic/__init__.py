@@ -1,0 +1,1 @@
+"""restic on the folders of archives on this machine: calls of it, retention of snapshots, and checks."""

@@ -1,0 +1,37 @@
+"""Says which snapshots of an archive are kept, as options of restic. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRetention:
+    """How many of the newest snapshots, and of those that are the last of their day, week, month and year, are kept.
+
+    All of them 0 keeps every snapshot.
+    """
+
+    last: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether no snapshot is ever forgotten."""
+        return not any(asdict(self).values())
+
+    def options(self) -> list[str]:
+        """Return the options of ``restic forget``; never none, as restic would then forget snapshots without a rule.
+
+        Raises:
+            ValueError: when every snapshot is kept.
+        """
+        if self.keeps_all:
+            raise ValueError("every snapshot is kept: nothing is to be forgotten")
+        options = [word for name, count in asdict(self).items() if count for word in (f"--keep-{name}", str(count))]
+        # All snapshots are of one device: without this, another name of the computer, or other folders, would be a group
+        # of its own, and its snapshots would be kept beside those of the others.
+        return [*options, "--group-by", ""]
