@@ -55,6 +55,12 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
     )
 
 
+def is_the_demo() -> bool:
+    """Return whether this is the demo, and not somebody's own data."""
+    server = LdapServer.objects.filter(name=SERVER).first()
+    return server is not None and all("127.0.0.1" in url for url in server.urls)
+
+
 def move_port(url: str) -> None:
     """Change the port of the demo's LDAP server; leave its other settings, which the administrator may have changed."""
     server = LdapServer.objects.filter(name=SERVER).first()

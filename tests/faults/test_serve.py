@@ -34,7 +34,7 @@ def wait_for(what: Callable[[], object], what_for: str, *, seconds: float = TIME
 class Served:
     """A ``manage.py serve`` with a data folder of its own, and how it is from outside."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, demo: bool = False) -> None:
         self.folder, self.port = folder, free_port()
         self.output = folder.with_name("serve.log")
         self.environment = {
@@ -42,7 +42,7 @@ class Served:
             "ROLLCALL_VAR": str(folder),
             "PORT": str(self.port),
             "STORE_PORT": str(free_port()),
-            "DEMO": "0",
+            "DEMO": "1" if demo else "0",
         }
         self._manage("migrate", "-v", "0")
         self.process = self.start()

@@ -7,11 +7,12 @@ import http.client
 import os
 import secrets
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -28,7 +29,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from console.celery import app
-from console.process import services
+from console.process import demo_computers, services
 from console.process.demo_directory import DemoDirectory
 from console.process.env import BadSetting, flag, host, port, web_address
 from console.process.startup_checks import end_without_semaphores
@@ -48,6 +49,9 @@ class Start:
     services: list[Service]
     environment: dict[str, str]
     answers: dict[str, Callable[[], bool]]
+    # Runs once all of them answer, to its end, which nothing waits for.
+    afterwards: tuple[str, ...] = ()
+    follower: subprocess.Popen[str] | None = field(default=None, init=False)
 
 
 class Command(BaseCommand):
@@ -79,6 +83,8 @@ class Command(BaseCommand):
         except ProcessDied as died:
             raise CommandError(f"{died}. Everything was stopped.") from died
         finally:
+            if start.follower is not None:
+                start.follower.terminate()
             lock.close()
         self._write("Stopped.")
 
@@ -96,6 +102,18 @@ class Command(BaseCommand):
                 username, password = _first_administrator()
                 self._write(f"  user name  {username}\n  password   {password}   (shown only now)")
         self._write("Ctrl-C stops it.\n")
+        if start.afterwards:
+            self._follow(start)
+
+    def _follow(self, start: Start) -> None:
+        """Write what the last command writes; it ends with this process, however that ends."""
+        command = ["setpriv", "--pdeathsig", "TERM", *start.afterwards]
+        with subprocess.Popen(
+            command, env=start.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        ) as start.follower:  # fmt: skip
+            for line in start.follower.stdout or ():
+                self._write(line.rstrip("\n"))
 
     def _write(self, words: str) -> None:
         """Write to the terminal; no error if it is closed, or is a file on a full disk."""
@@ -177,6 +195,11 @@ def _prepare() -> Start:
         directory, ldap_port = _demo()
         start.services.append(directory)
         start.answers["ldap"] = lambda: _accepts(ldap_port)
+        ours = _reachable(address)
+        ours = f"[{ours}]" if ":" in ours else ours
+        start.afterwards = demo_computers.background_command(
+            console=f"http://{ours}:{number}", store=f"http://{ours}:{store_number}"
+        )
     return start
 
 

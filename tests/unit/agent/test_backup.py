@@ -70,6 +70,16 @@ class TestRestic:
         assert f"--exclude={registered.folder}" in arguments
         assert arguments[-2:] == ["--", str(registered.documents)]
 
+    def test_sends_no_faster_than_the_settings_say(self, registered: Computer) -> None:
+        registered.run("backup")
+        path = registered.folder / "settings.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"limit_upload": 500}))
+        registered.run("backup")
+
+        first, second = (started["arguments"] for started in registered.restic_runs())
+        assert not [word for word in first if word.startswith("--limit-upload")]
+        assert "--limit-upload=500" in second
+
     def test_begins_a_repository_where_there_is_none(self, console: FakeConsole, registered: Computer) -> None:
         console.sends(f"HEAD /backup/{GUID}/config", 404)
 
