@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from orgs.rules.addresses import address_of
+
 
 def client_address(request: HttpRequest) -> str:
     """Return the client's address as our proxy, or without one our web server, received it."""
@@ -28,7 +30,7 @@ def client_network(request: HttpRequest) -> str:
     """Return the client's IPv4 address or IPv6 network: one machine can use all addresses of its network."""
     address = client_address(request)
     try:
-        found = ipaddress.ip_address(address)
+        found = address_of(address)
     except ValueError:
         return address
     return str(ipaddress.ip_network((found, 64), strict=False) if found.version == 6 else found)

@@ -14,7 +14,9 @@ from directory.provisioning.applicant_decisions import decide
 from directory.provisioning.applicants import Applicant
 from directory.provisioning.decision_values import Decision, without_unknown
 from directory.sync.identify import known_ids
+from orgs.actions import locks
 from orgs.actions import orgs as org_actions
+from orgs.actions.errors import Refused
 from orgs.actions.users import user_creation
 from orgs.actions.users.user_creation import NewUser
 from orgs.models import CreatedBy, Org, User
@@ -69,7 +71,8 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
     """Carry out the decisions.
 
     Raises:
-        Refused: when a username is empty, double or taken; when a password or role may not be given any more.
+        Refused: when a username is empty, double or taken, or a person has an account by now; when a password or role may not
+            be given any more.
     """
     made, decisions = Created(), list(decisions)
     _lock_parents(decisions)
@@ -98,6 +101,17 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
     return made
 
 
+def _refuse_people_who_are_users(entries: Sequence[tuple[User, tuple[int, str, tuple[str, ...]]]]) -> None:
+    made = {user.pk for user, _ in entries}
+    ids_by_server: dict[int, set[str]] = {}
+    for _, (server, _, ids) in entries:
+        ids_by_server.setdefault(server, set()).update(ids)
+    for server, of_server in ids_by_server.items():
+        if others := {pk for _, pk, _ in known_ids.owners(of_server, server_id=server)} - made:
+            username = User.objects.values_list("username", flat=True).get(pk=min(others))
+            raise Refused(f"a person of these has become the user {username} meanwhile")
+
+
 class _Orgs:
     """The active orgs; an org of a decision that is missing is made."""
 
@@ -120,7 +134,13 @@ class _Orgs:
 
 
 def _store_matches(entries: Sequence[tuple[User, tuple[int, str, tuple[str, ...]]]], *, at: datetime) -> None:
-    """Store the entries from which users were created: server, DN and immutable ids."""
+    """Store the entries from which users were created: server, DN and immutable ids.
+
+    Raises:
+        Refused: when an entry has become another user since it was read, by another of its usernames.
+    """
+    locks.new_matches()
+    _refuse_people_who_are_users(entries)
     Match.objects.bulk_create(
         [
             Match(user=user, server_id=server, dn=dn, unique_id=next(iter(ids), ""), matched_at=at)

@@ -17,7 +17,8 @@ from orgs.backups import gate
 from orgs.models import Device
 from orgs.rules.actors import Actor
 
-# How many new devices one user may register within a day: nobody has as many computers, and each takes a folder.
+# How many new devices one user may register within a day, and as many by deployment: nobody has as many computers, and each
+# takes a folder. Whoever has the token of a policy makes devices in anybody's name, which keep nobody from their own.
 MOST_A_DAY = 20
 _DAY = timedelta(days=1)
 
@@ -40,10 +41,12 @@ class Registered:
 
 
 @transaction.atomic
-def register(*, user_id: int, computer: Computer, by: Actor, at: datetime, guid: str = "") -> Registered:
+def register(
+    *, user_id: int, computer: Computer, by: Actor, at: datetime, guid: str = "", deployed: bool = False
+) -> Registered:
     """Give this computer a token: as the user's own active device with this GUID, else as a new device.
 
-    The caller has checked the user's password, or what else stands for it.
+    The caller has checked the user's password, or what else stands for it; ``deployed``: a policy, whose device it then notes.
 
     Raises:
         Refused: when the user is cut off, or has registered too many devices today.
@@ -51,7 +54,7 @@ def register(*, user_id: int, computer: Computer, by: Actor, at: datetime, guid:
     locks.users([user_id])
     with locks.holding([user_id]):
         known = _own(user_id, guid)
-        device_id = known if known is not None else _new(user_id, computer, by=by, at=at)
+        device_id = known if known is not None else _new(user_id, computer, by=by, at=at, deployed=deployed)
         issued = tokens.issue(device_id=device_id, by=by, at=at)
     if known is not None:
         _take_over(known, computer, at=at)
@@ -92,9 +95,9 @@ def _own(user_id: int, guid: str) -> int | None:
     return state.device_id
 
 
-def _new(user_id: int, computer: Computer, *, by: Actor, at: datetime) -> int:
-    since = at - _DAY
-    if Device.objects.filter(user=user_id, created_at__gt=since).count() >= MOST_A_DAY:
+def _new(user_id: int, computer: Computer, *, by: Actor, at: datetime, deployed: bool = False) -> int:
+    of_today = Device.objects.filter(user=user_id, created_at__gt=at - _DAY, deployment__isnull=not deployed)
+    if of_today.count() >= MOST_A_DAY:
         raise Refused(f"you have registered {MOST_A_DAY} devices within a day: try again tomorrow")
     device = Device.objects.create(
         user_id=user_id, name=computer.name, os=computer.os, app_version=computer.app_version, last_connected=at

@@ -24,6 +24,8 @@ _locked: ContextVar[frozenset[int]] = ContextVar("users that are locked", defaul
 
 # Number of the PostgreSQL advisory lock between actions that give roles and actions that change a role's permissions.
 _ROLES = 7_420_037
+# That of the lock between accounts that are made of entries of a directory.
+_NEW_MATCHES = 7_420_038
 
 
 def roles(*, changing: bool = False) -> None:
@@ -36,6 +38,16 @@ def roles(*, changing: bool = False) -> None:
         function = "pg_advisory_xact_lock" if changing else "pg_advisory_xact_lock_shared"
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {function}(%s)", [_ROLES])
+
+
+def new_matches() -> None:
+    """Have one transaction at a time note which new user an entry of a directory is, until it ends.
+
+    Take it after all others: an entry with two usernames is one person, and no row of theirs is there yet to be locked.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_NEW_MATCHES])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from orgs.actions import archives, escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
-from orgs.actions.errors import Refused
+from orgs.actions.errors import Refused, if_taken_meanwhile
 from orgs.models import Org, RenewedKey, Role, User
 from orgs.rules import registration_keys
 from orgs.rules.actors import Actor
@@ -39,7 +39,8 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
             raise Refused(f"{above.name} is not active: activate it first")
         if above.depth >= DEEPEST:
             raise Refused(f"{above.name} lies {DEEPEST} levels deep, and no org can lie deeper")
-        org = Org.objects.add_child(above, {"name": name})
+        with if_taken_meanwhile(lambda: _free_name(name)):
+            org = Org.objects.add_child(above, {"name": name})
     fact = Fact("org", org.pk, org.name, after={"parent": parent.name} if parent else {})
     note([fact], action="org created", by=by, at=at)
     found: Org = org
@@ -80,7 +81,8 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     if before != after:
         inherited = effective_settings()
         with _no_more_default_roles(stored, by=by), local_password_guard.watched(by=by, at=at):
-            stored.save()
+            with if_taken_meanwhile(lambda: _free_name(stored.name, of=stored)):
+                stored.save()
             if default_roles is not None:
                 stored.default_roles.set(default_roles)
         note([Fact("org", stored.pk, stored.name, before=before, after=after)], action="org changed", by=by, at=at)

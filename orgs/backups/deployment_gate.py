@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orgs.backups.gate import Refusal, digest
 from orgs.models import DeploymentPolicy
+from orgs.rules.addresses import address_of, network_of
 
 WRONG_POLICY: Final = Refusal(401, "wrong-policy", _("This deployment token is not valid. Take the present one."))
 DISABLED: Final = Refusal(403, "policy-disabled", _("This deployment policy is disabled. Ask your administrator."))
@@ -48,10 +48,7 @@ def within_networks(address: str, networks: list[str]) -> bool:
     if not networks:
         return True
     try:
-        found = ipaddress.ip_address(address)
+        found = address_of(address)
     except ValueError:
         return False
-    # A web server that listens to both kinds of addresses gives an IPv4 client as an IPv6 address.
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in ipaddress.ip_network(network) for network in networks)
+    return any(found in network_of(network) for network in networks)

@@ -70,7 +70,7 @@ def register(*, policy: DeploymentPolicy, username: str, computer: Computer, add
             decision = None
             _refuse_user(user, policy)
             require_live_entry(user, at=at)
-        return _carry_out(policy.pk, user, decision, computer, address, at)
+        return _carry_out(policy, user, decision, computer, address, at)
     except NotMade as problem:
         status, retry_after = (503, _RETRY_SECONDS) if problem.code in {AWAY, BUSY} else (403, 0)
         refusal = gate.Refusal(status, problem.code, problem.sentence, retry_after)
@@ -81,10 +81,16 @@ def register(*, policy: DeploymentPolicy, username: str, computer: Computer, add
 
 @transaction.atomic
 def _carry_out(  # what is registered, where it comes from, and what was decided before
-    policy_id: int, user: User | None, decision: Decision | None, computer: Computer, address: str, at: datetime
+    shown: DeploymentPolicy,
+    user: User | None,
+    decision: Decision | None,
+    computer: Computer,
+    address: str,
+    at: datetime,
 ) -> Deployed:
-    policy = deployed_devices.locked(policy_id)
-    if policy is None:
+    policy = deployed_devices.locked(shown.pk)
+    # The directory takes its time: the policy may be gone, or its token renewed.
+    if policy is None or policy.sha256 != shown.sha256:
         raise NotDeployed(deployment_gate.WRONG_POLICY)
     _refuse_policy(policy, address, at)
     locks.roles()
@@ -97,7 +103,7 @@ def _carry_out(  # what is registered, where it comes from, and what was decided
     # Again, as it may have changed since; an account that was made just now is unmade with the transaction.
     _refuse_user(user, policy)
     by = Actor(label=f"deployment: {policy.name}")
-    made = device_registration.register(user_id=user.pk, computer=computer, by=by, at=at)
+    made = device_registration.register(user_id=user.pk, computer=computer, by=by, at=at, deployed=True)
     deployed_devices.add(
         policy=policy,
         device_id=made.device.device_id,
@@ -124,12 +130,13 @@ def _refuse_target(decision: Decision, policy: DeploymentPolicy) -> None:
 
 
 def _refuse_user(user: User, policy: DeploymentPolicy) -> None:
+    # First: a policy says nothing about people whom it does not reach.
+    if not policy.reaches(user.org):
+        raise NotDeployed(_other_org(), f"{user.username} belongs to {user.org.name}")
     if not user.active:
         raise NotDeployed(gate.USER_INACTIVE)
     if user.blocked:
         raise NotDeployed(gate.USER_BLOCKED)
-    if not policy.reaches(user.org):
-        raise NotDeployed(_other_org(), f"{user.username} belongs to {user.org.name}")
     # One answer for both: whoever tries usernames must not learn who administers Rollcall.
     if password_counts(user):
         raise NotDeployed(_password_needed(), "no directory decides about this account")

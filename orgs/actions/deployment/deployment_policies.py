@@ -12,7 +12,7 @@ from django.db import transaction
 from orgs.actions.audit import Fact, note
 from orgs.actions.deployment import policy_scope, policy_values
 from orgs.actions.deployment.policy_values import PolicyValues
-from orgs.actions.errors import Refused
+from orgs.actions.errors import Refused, if_taken_meanwhile
 from orgs.backups.gate import digest
 from orgs.models import DeploymentPolicy, Org
 from orgs.rules.actors import Actor
@@ -45,7 +45,7 @@ def add(*, org: Org, values: PolicyValues, by: Actor, at: datetime) -> PolicyWit
     policy_scope.refuse_org(org, by=by)
     policy_scope.refuse_org_without_directory(org)
     token = _new_token()
-    policy = DeploymentPolicy.objects.create(
+    policy = DeploymentPolicy(
         name=policy_values.checked_name(values.name),
         org=org,
         sha256=digest(token),
@@ -57,6 +57,8 @@ def add(*, org: Org, values: PolicyValues, by: Actor, at: datetime) -> PolicyWit
         created_at=at,
         author=by.label[:255],
     )
+    with if_taken_meanwhile(lambda: policy_values.checked_name(policy.name)):
+        policy.save()
     note([_fact(policy, after=_values(policy))], action="deployment policy added", by=by, at=at)
     return PolicyWithToken(policy, token)
 
@@ -85,7 +87,8 @@ def edit(*, policy_id: int, values: PolicyValues, known: str, by: Actor, at: dat
     policy.device_limit = policy_values.checked_limit(values.device_limit)
     if before == _values(policy):
         return False
-    policy.save(update_fields=["name", "expires_at", "networks", "device_limit"])
+    with if_taken_meanwhile(lambda: policy_values.checked_name(policy.name, except_for=policy.pk)):
+        policy.save(update_fields=["name", "expires_at", "networks", "device_limit"])
     note([_fact(policy, before=before, after=_values(policy))], action="deployment policy edited", by=by, at=at)
     return True
 

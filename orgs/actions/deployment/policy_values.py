@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import datetime, timedelta
 
 from orgs.actions.errors import Refused
 from orgs.models import DeploymentPolicy
+from orgs.rules.addresses import network_of
 
 LONGEST_DAYS = 366
 MOST_DEVICES = 100_000
@@ -80,7 +80,7 @@ def checked_networks(lines: Iterable[str]) -> list[str]:
     networks: list[str] = []
     for line in lines:
         try:
-            network = str(ipaddress.ip_network(line.strip(), strict=False))
+            network = str(network_of(line.strip()))
         except ValueError:
             raise Refused(f"this is no network: {line}. Write it as 10.20.0.0/16 or 2001:db8::/32") from None
         if network not in networks:

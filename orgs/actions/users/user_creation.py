@@ -11,7 +11,7 @@ from django.db import transaction
 
 from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
-from orgs.actions.errors import Refused
+from orgs.actions.errors import Refused, if_taken_meanwhile
 from orgs.actions.users import role_grants
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
@@ -55,7 +55,8 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
     _refuse_roles(new_users, orgs, all_roles, by=by)
     _refuse_passwords(new_users, orgs)
     made = [_user(new, key, created_by) for new, key in zip(new_users, keys, strict=True)]
-    User.objects.bulk_create(made, batch_size=500)
+    with if_taken_meanwhile(lambda: _refuse_taken(keys)):
+        User.objects.bulk_create(made, batch_size=500)
     each = list(zip(made, new_users, strict=True))
     role_grants.insert_grants(((user.pk, role) for user, new in each for role in new.roles), by=by, at=at)
     facts = [

@@ -215,7 +215,9 @@ def test_a_value_that_can_not_be_is_refused_with_the_reason(
 
 
 def test_networks_are_stored_in_their_common_form(olga: Client, left: Org) -> None:
-    olga.post(reverse("deployment:add"), filled_in(left, networks="10.20.30.40/16\n2001:DB8::/32\n10.20.0.0/16"))
+    olga.post(
+        reverse("deployment:add"), filled_in(left, networks="10.20.30.40/16\n2001:DB8::/32\n::ffff:10.20.0.0/112")
+    )
 
     assert DeploymentPolicy.objects.get().networks == ["10.20.0.0/16", "2001:db8::/32"]
 
