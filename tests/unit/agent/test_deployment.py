@@ -75,6 +75,18 @@ class TestDeploy:
 
         assert not console.bodies
 
+    def test_trusts_no_certificate_that_the_person_put_there(
+        self, agent: Any, console: FakeConsole, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "system" / "ada"
+        folder.mkdir(parents=True)
+        # Whoever could name the authority could read the policy's token on its way.
+        (folder / "ca.pem").write_text("of an authority of the person's own")
+
+        assert deploy(agent, console, "--username", "ada") == 0
+
+        assert len(console.received("/agent/deploy")) == 1
+
     def test_names_the_person_without_the_domain(self, agent: Any, console: FakeConsole) -> None:
         assert deploy(agent, console, "--username", "EXAMPLE\\grace") == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import plistlib
 import shutil
+import stat
 import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
@@ -123,6 +124,33 @@ def test_launchd_reads_its_schedule(agent: Any) -> None:
     assert values["Label"] == "com.rollcall.agent"
     assert values["ProgramArguments"] == COMMAND
     assert values["StartInterval"] == 600
+
+
+def test_the_task_of_windows_is_read_from_a_folder_that_nobody_could_foresee(
+    agent: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    victim, shared = tmp_path / "victim", tmp_path / "temporary"
+    victim.write_text("untouched")
+    shared.mkdir()
+    (shared / "rollcall-agent-task.xml").symlink_to(victim)
+    monkeypatch.setattr(agent.tempfile, "tempdir", str(shared))
+    monkeypatch.setattr(agent.sys, "platform", "win32")
+    read: list[tuple[int, bytes]] = []
+
+    def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+        file = Path(command[command.index("/XML") + 1])
+        read.append((stat.S_IMODE(file.parent.stat().st_mode), file.read_bytes()))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(agent, "quiet", run)
+
+    assert agent.schedule(options(user="ada")) == 0
+
+    ((mode, content),) = read
+    assert mode == 0o700
+    assert ET.fromstring(content).tag == f"{TASKS}Task"
+    assert victim.read_text() == "untouched"
+    assert [path.name for path in shared.iterdir()] == ["rollcall-agent-task.xml"]
 
 
 def test_the_task_of_windows_is_xml_for_the_persons_own_session(agent: Any) -> None:
