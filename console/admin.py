@@ -29,6 +29,7 @@ from directory.models import (
 )
 from orgs.models import (
     Archive,
+    ArchiveMaintenance,
     ArchiveMove,
     AuditEntry,
     BackupReport,
@@ -83,6 +84,10 @@ data_fixes.register(
 data_fixes.register(
     ArchiveMove,
     read_only("archive", "to", "started_at", "tries", "error", search=["archive__device__guid"], filters=["to"]),
+)
+data_fixes.register(
+    ArchiveMaintenance,
+    read_only("archive", "result", "tried_at", "checked_at", "damaged_since", "message", filters=["result"]),
 )
 data_fixes.register(
     DeviceToken,

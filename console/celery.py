@@ -26,6 +26,8 @@ TICKS = {
     # A stopped move waits for a person, or for room on a disk.
     "retry_archive_moves": 600.0,
     "count_archives": 300.0,
+    # By the worker for archives: what is due is begun at night.
+    "maintain_archives": 600.0,
     "look_for_missing_backups": 3600.0,
     "forget_uploads": 3600.0,
     # Old rows are removed once a day, at the first of these calls; the other calls find nothing.
@@ -54,7 +56,7 @@ def configuration() -> dict[str, Any]:
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
-        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in ("sync", "mail")],
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in ("sync", "mail", "archives")],
         "task_default_queue": "sync",
         "task_create_missing_queues": False,
         # Celery has no time limit here: a run may take long, and its lease shows whether its worker still lives.

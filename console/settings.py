@@ -287,6 +287,10 @@ KEEP_REPORTS_DAYS = number("KEEP_REPORTS_DAYS", default=365, most=36_500)
 # After so many days without a backup a device is named in an alert and a mail; 0 is never.
 NO_BACKUP_DAYS = number("NO_BACKUP_DAYS", default=7, most=3650)
 
+# The hours between which archives are checked, and their old snapshots removed.
+MAINTENANCE_FROM_HOUR = number("MAINTENANCE_FROM_HOUR", default=20, most=23)
+MAINTENANCE_TO_HOUR = number("MAINTENANCE_TO_HOUR", default=6, most=23)
+
 # Scripts run only on a system with every layer of the sandbox, unless the operator allows less.
 ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)
 

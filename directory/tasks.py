@@ -11,7 +11,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import due_runs, missing_backups, old_rows
+from directory.actions import damaged_archives, due_runs, missing_backups, old_rows
 from directory.actions.bulk import carrying_out, choosing, waking
 from directory.actions.users import user_uploads
 from directory.scheduling import archive_calls, heartbeats
@@ -21,7 +21,7 @@ from directory.sync import pipeline
 from directory.sync.finish import run_mails
 from directory.sync.run_interruptions import Leaving
 from orgs.actions import archives
-from orgs.actions.backups import move_turns, sizes
+from orgs.actions.backups import maintenance_turns, move_turns, sizes
 from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
@@ -134,6 +134,14 @@ def count_archives() -> None:
     with suppress(Leaving):
         sizes.count_due(clock=timezone.now, stay=_stay_with_archives)
         sizes.remove_rubbish(at=timezone.now(), stay=_stay_with_archives)
+
+
+@shared_task(ignore_result=True, queue="archives")
+def maintain_archives() -> None:
+    """Check archives that are due, and forget their old snapshots; a worker of its own does it, as it takes long."""
+    with suppress(Leaving):
+        maintenance_turns.carry_out_due(clock=timezone.now, stay=_stay_with_archives)
+    damaged_archives.look(at=timezone.now())
 
 
 def _stay_with_archives() -> None:

@@ -24,6 +24,7 @@ from directory.models import (
 )
 from orgs.models import (
     Archive,
+    ArchiveMaintenance,
     ArchiveMove,
     AuditEntry,
     BackupReport,
@@ -56,6 +57,7 @@ HELP_LINES: Final[dict[type[Model], Promise]] = {
     Archive: _("Stored backups and when they expire. Only acts on devices and users change them."),
     Repository: _("Folders of archives, and who has their passwords. Passwords are never shown."),
     ArchiveMove: _("Moves of archives that are not finished, with the last error. They go on by themselves."),
+    ArchiveMaintenance: _("When archives were checked, and how that ended. The worker for archives checks them again."),
     DeviceToken: _("Which devices have signed in, and when. Deauthorize a device on its page."),
     BackupReport: _("What devices reported about their backups."),
     DeploymentPolicy: _("Under which policies installers register computers. Change them on the page of the policy."),

@@ -43,7 +43,7 @@ SENTENCES: MappingProxyType[Permission, Promise] = MappingProxyType(
         Permission.ORG_DELETE: _("Deactivate and reactivate orgs."),
         Permission.ORG_READ: _("See orgs, with their settings and registration keys."),
         Permission.ORG_UPDATE_BASIC: _(
-            "Rename and move orgs, renew registration keys, set archive retention and default roles."
+            "Rename and move orgs, renew registration keys, set archive retention, kept snapshots and default roles."
         ),
         Permission.PLAN: _("See and change backup plans."),
         Permission.PLAN_CREATE: _("Create one's own backup plan."),

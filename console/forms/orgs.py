@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.db.models import QuerySet
@@ -14,7 +14,11 @@ from console.forms.fields import OrgField
 from directory.models import LdapServer
 from orgs.models import DirectoryService, Org, Role
 
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
 LONGEST_RETENTION = 36_500
+MOST_SNAPSHOTS = 10_000
 NAME = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -66,6 +70,10 @@ class OrgNotesForm(forms.Form):
     )
 
 
+def _count(label: _StrPromise, help_text: _StrPromise) -> forms.IntegerField:
+    return forms.IntegerField(label=label, help_text=help_text, min_value=0, max_value=MOST_SNAPSHOTS)
+
+
 class RetentionForm(forms.Form):
     """The days for which an org's archives stay in cold storage."""
 
@@ -74,6 +82,19 @@ class RetentionForm(forms.Form):
         min_value=1,
         max_value=LONGEST_RETENTION,
         help_text=gettext_lazy("Afterwards an archive is expired for 20 days, and then purged."),
+    )
+
+
+class SnapshotsForm(forms.Form):
+    """How many snapshots archives keep, by kind; none of any kind keeps all."""
+
+    last = _count(gettext_lazy("Last ones"), gettext_lazy("The newest snapshots, whenever they were made."))
+    daily = _count(gettext_lazy("Daily ones"), gettext_lazy("The last snapshot of each of so many days."))
+    weekly = _count(gettext_lazy("Weekly ones"), gettext_lazy("The last snapshot of each of so many weeks."))
+    monthly = _count(gettext_lazy("Monthly ones"), gettext_lazy("The last snapshot of each of so many months."))
+    yearly = _count(
+        gettext_lazy("Yearly ones"),
+        gettext_lazy("The last snapshot of each of so many years. 0 in all fields keeps all."),
     )
 
 

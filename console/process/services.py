@@ -44,11 +44,11 @@ def store(address: str, port: int) -> Service:
 
 
 def workers() -> list[Service]:
-    """Return the worker for runs, and one for mail, which never waits for a run.
+    """Return the worker for runs, one for mail, which never waits for a run, and one for the maintenance of archives.
 
     They have a lower priority than the web server.
     """
-    return [_worker("worker", "sync"), _worker("mail", "mail")]
+    return [_worker("worker", "sync"), _worker("mail", "mail"), _worker("archives", "archives")]
 
 
 def _worker(name: str, queue: str) -> Service:

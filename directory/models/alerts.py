@@ -25,6 +25,7 @@ class AlertKind(models.TextChoices):
     MAIL = "mail", _("mail not sent")
     NO_BACKUP = "no backup", _("no backup")
     DEPLOYMENT = "deployment", _("many new devices")
+    DAMAGED_ARCHIVE = "damaged archive", _("damaged archive")
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

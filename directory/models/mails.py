@@ -17,6 +17,7 @@ class MailKind(models.TextChoices):
     APPROVAL = "approval", _("waits for approval")
     FAILED = "failed", _("failed")
     NO_BACKUP = "no backup", _("devices without a backup")
+    DAMAGED_ARCHIVE = "damaged archive", _("damaged archives")
 
 
 class Mail(models.Model):

@@ -29,8 +29,9 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
     beats = list(Heartbeat.objects.order_by("-last_beat_at", "-pk"))
     workers = [beat for beat in beats if beat.part == Part.WORKER]
     lines = [
-        _queue(name, [beat for beat in workers if name in beat.queues], at, (waiting or {}).get(name))
+        _queue(name, takers, at, (waiting or {}).get(name))
         for name in queues.names()
+        if (takers := [beat for beat in workers if name in beat.queues]) or _is_needed(name)
     ]
     lines.append(_clock([beat for beat in beats if beat.part == Part.CLOCK], at))
     lines += _store([beat for beat in beats if beat.part == Part.STORE], at)
@@ -41,6 +42,11 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
         advice = _("SQLite is for one host: stop the others, or move to PostgreSQL.")
         lines.append(Line(_("Hosts"), LineState.PROBLEM, fact, advice))
     return lines
+
+
+def _is_needed(queue: str) -> bool:
+    """Return whether a queue needs a worker: that of archives does once an archive is stored."""
+    return queue != "archives" or Repository.objects.exists()
 
 
 def _living(beats: Sequence[Heartbeat], at: datetime) -> list[Heartbeat]:

@@ -47,7 +47,7 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
     return found
 
 
-SETTINGS = ("name", "directory_service", "archive_retention_days", "own_default_roles", "notes")
+SETTINGS = ("name", "directory_service", "archive_retention_days", "snapshot_retention", "own_default_roles", "notes")
 
 
 @transaction.atomic

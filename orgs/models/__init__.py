@@ -2,6 +2,7 @@
 
 from orgs.models.archives import Archive, ArchiveState
 from orgs.models.audit import AuditEntry
+from orgs.models.backups.archive_maintenance import ArchiveMaintenance, MaintenanceResult
 from orgs.models.backups.archive_moves import ArchiveMove, MoveTarget
 from orgs.models.backups.backup_reports import BackupReport
 from orgs.models.backups.deployment_policies import DeployedDevice, DeploymentPolicy, DeploymentRefusal
@@ -18,6 +19,7 @@ from orgs.models.users import CreatedBy, RoleGrant, SetBy, User
 
 __all__ = [
     "Archive",
+    "ArchiveMaintenance",
     "ArchiveMove",
     "ArchiveState",
     "AuditEntry",
@@ -31,6 +33,7 @@ __all__ = [
     "DeviceToken",
     "DirectoryService",
     "KeyHolder",
+    "MaintenanceResult",
     "Matter",
     "MatterEvent",
     "MatterEventKind",

@@ -153,6 +153,10 @@ class Org(Keyed, MP_Node):
     archive_retention_days = models.PositiveIntegerField(
         _("archive retention in days"), null=True, blank=True, help_text=_("Empty: as the parent org.")
     )
+    # How many snapshots archives keep, by kind (``SnapshotRetention``); None is inherited, and no number keeps all.
+    snapshot_retention: models.JSONField[dict[str, int] | None, dict[str, int] | None] = models.JSONField(
+        _("snapshots that are kept"), null=True, blank=True, help_text=_("Empty: as the parent org.")
+    )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     notes = models.TextField(_("notes"), blank=True)
 

@@ -9,6 +9,7 @@ from orgs.models.orgs import DirectoryService, Org
 from orgs.models.roles import Role
 from orgs.permissions import DEFAULT_ROLES
 from orgs.read_once import once
+from orgs.rules.snapshot_retention import KEEP_ALL, SnapshotRetention, from_counts
 
 # Days in cold storage (the original's figure).
 DEFAULT_RETENTION_DAYS = 365
@@ -25,6 +26,7 @@ class Effective:
     directory_service: str
     default_roles: frozenset[str]
     archive_retention_days: int
+    snapshot_retention: SnapshotRetention
     lineage: tuple[int, ...]
 
 
@@ -32,12 +34,13 @@ class Effective:
 class TriedSettings:
     """Settings that are tried out instead of the stored ones, by org id; an org that is missing keeps its own.
 
-    An empty service, no days and no roles (None) mean that the org inherits. ``parents`` puts orgs below other ones.
+    An empty service, no days, no snapshots and no roles (None) mean that the org inherits. ``parents`` puts orgs below other ones.
     """
 
     services: Mapping[int, str] = field(default_factory=dict)
     default_roles: Mapping[int, frozenset[str] | None] = field(default_factory=dict)
     retention_days: Mapping[int, int | None] = field(default_factory=dict)
+    snapshots: Mapping[int, SnapshotRetention | None] = field(default_factory=dict)
     parents: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -97,6 +100,8 @@ def _work_out(
         default_roles=roles,
         archive_retention_days=tried.retention_days.get(pk, org.archive_retention_days)
         or (parent.archive_retention_days if parent else DEFAULT_RETENTION_DAYS),
+        snapshot_retention=tried.snapshots.get(pk, from_counts(org.snapshot_retention))
+        or (parent.snapshot_retention if parent else KEEP_ALL),
         lineage=(pk, *(parent.lineage if parent else ())),
     )
     return found[pk]

@@ -29,6 +29,7 @@ NEEDED: dict[str, Permission] = {
     "orgs:reactivate": P.ORG_DELETE,
     "orgs:renew-key": P.ORG_UPDATE_BASIC,
     "orgs:retention": P.ORG_UPDATE_BASIC,
+    "orgs:snapshots": P.ORG_UPDATE_BASIC,
     "orgs:default-roles": P.ORG_UPDATE_BASIC,
     "orgs:directory-service": P.SYSTEM,
     "orgs:servers": P.SYSTEM,

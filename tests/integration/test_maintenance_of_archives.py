@@ -18,8 +18,8 @@ import pytest
 from orgs.backups.folder_locks import FolderLocked, locked
 from orgs.backups.folders import StorageRoot
 from orgs.backups.restic import local_restic, maintenance
-from orgs.backups.restic.maintenance import MaintenanceResult
-from orgs.backups.restic.snapshot_retention import SnapshotRetention
+from orgs.models import MaintenanceResult
+from orgs.rules.snapshot_retention import SnapshotRetention
 
 pytestmark = [
     pytest.mark.once,

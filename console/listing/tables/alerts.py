@@ -26,6 +26,7 @@ _KIND = {
     AlertKind.MAIL: Badge(AlertKind.MAIL.label, "mail-x", "bad"),
     AlertKind.NO_BACKUP: Badge(AlertKind.NO_BACKUP.label, "calendar-x", "warn"),
     AlertKind.DEPLOYMENT: Badge(AlertKind.DEPLOYMENT.label, "monitor-down", "warn"),
+    AlertKind.DAMAGED_ARCHIVE: Badge(AlertKind.DAMAGED_ARCHIVE.label, "archive-x", "bad"),
 }
 
 
@@ -43,7 +44,7 @@ class AlertTable(Table):
 
     class Meta:
         empty_text = _(
-            "There are no alerts. Trouble with an LDAP server or with mail, a sync that was held back, or devices without a backup show up here."
+            "There are no alerts. Trouble with an LDAP server or with mail, a sync that was held back, devices without a backup, or damage in an archive show up here."
         )
 
     @functools.cached_property

@@ -13,14 +13,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.elements.tabs import Tab
-from console.presenters.devices import last_backups
+from console.presenters.devices import archive_upkeep, last_backups
+from console.presenters.devices.archive_upkeep import ArchiveUpkeep
 from console.presenters.devices.device_acts import DEVICE_ACTS
 from console.presenters.devices.device_story_words import words_of
 from console.presenters.devices.last_backups import ShownBackup
 from console.presenters.offered_acts import OfferedActs
 from orgs.backups import gate
 from orgs.backups.gate import Refusal
-from orgs.models import Archive, AuditEntry, DeployedDevice, Device, User
+from orgs.models import AuditEntry, DeployedDevice, Device, User
 from orgs.permissions import Permission
 
 _TABS: tuple[tuple[str, str | Promise, Permission], ...] = (
@@ -68,7 +69,7 @@ class DeviceOverview:
     """
 
     refusal: Refusal | None
-    archives: list[Archive]
+    upkeep: ArchiveUpkeep
     bytes: int
     computers: list[Device]
     deployment: DeployedDevice | None
@@ -121,12 +122,13 @@ def _backs_up(other: Device, owner: User) -> str:
 
 def overview(device: Device) -> DeviceOverview:
     """Return the contents of the tab Overview."""
-    archives = list(device.archives.order_by("-created_at", "-pk"))
+    state = gate.of_device(device.pk)
+    upkeep = archive_upkeep.of_device(device, on_hold=state is not None and state.on_hold)
     entries = AuditEntry.objects.filter(about(device)).newest_first()[:_LATEST]
     return DeviceOverview(
-        refusal=gate.refusal(gate.of_device(device.pk)),
-        archives=archives,
-        bytes=sum(archive.size_bytes for archive in archives),
+        refusal=gate.refusal(state),
+        upkeep=upkeep,
+        bytes=sum(each.archive.size_bytes for each in upkeep.archives),
         computers=list(Device.objects.filter(user=device.user_id, in_place_of=device).order_by("-deactivated_at")),
         deployment=DeployedDevice.objects.filter(device=device).first(),
         events=list(_events(entries)),

@@ -23,6 +23,9 @@ _WORDS: dict[str, tuple[Promise, str]] = {
     "archive begun": (_("began an empty archive"), "archive"),
     "archive kept longer": (_("kept the archive longer"), "calendar-plus"),
     "archive dates put back": (_("put the dates of the archive back"), "undo-2"),
+    "snapshots forgotten": (_("forgot old snapshots of the archive"), "scissors"),
+    "archive found damaged": (_("found damage in the archive"), "archive-x"),
+    "archive found sound": (_("found the archive sound again"), "archive-restore"),
     "archive expired": (_("let the archive expire"), "circle-x"),
 }
 

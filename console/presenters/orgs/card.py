@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from console.presenters.orgs.names_in_scripts import NamedInScript, lines_that_name
 from console.presenters.orgs.setting_effects import days_in_words, service_label
+from console.presenters.orgs.snapshot_effects import kept_in_words
 from directory import found_elsewhere
 from directory.found_elsewhere import FoundOnServer
 from directory.models import LdapServer
@@ -128,7 +129,7 @@ def _settings(
     visible: set[int],
     may: Mapping[str, bool],
 ) -> list[Setting]:
-    """Return the four settings that an org inherits until it overrides them."""
+    """Return the settings that an org inherits until it overrides them."""
     settings, sources = effective[org.pk], _Sources(org, effective, visible)
     above = effective[settings.lineage[1]] if len(settings.lineage) > 1 else None
     servers = _server_names(effective, own)
@@ -165,6 +166,14 @@ def _settings(
             [pk for pk, found in stored.items() if found.archive_retention_days],
             "retention",
             days_in_words(above.archive_retention_days) if above else "",
+            allowed=may["update"],
+        ),
+        sources.setting(
+            gettext_lazy("Snapshots"),
+            [kept_in_words(settings.snapshot_retention)],
+            [pk for pk, found in stored.items() if found.snapshot_retention is not None],
+            "snapshots",
+            kept_in_words(above.snapshot_retention) if above else "",
             allowed=may["update"],
         ),
     ]

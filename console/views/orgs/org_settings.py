@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from console.forms.orgs import DefaultRolesForm, DirectoryServiceForm, OrgServersForm, RetentionForm
+from console.forms.orgs import DefaultRolesForm, DirectoryServiceForm, OrgServersForm, RetentionForm, SnapshotsForm
 from console.http.page_requests import render_page
-from console.presenters.orgs import setting_effects
+from console.presenters.orgs import setting_effects, snapshot_effects
 from console.presenters.orgs.setting_effects import Preview
 from console.security.access import ConsoleRequest, author, confirmed, require
 from console.views.acts import carry_out
@@ -32,6 +32,7 @@ from orgs.models import Org, Role
 from orgs.permissions import Permission
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
+from orgs.rules.snapshot_retention import SnapshotRetention
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,19 @@ _RETENTION = _OrgSetting(
 )
 
 
+_SNAPSHOTS = _OrgSetting(
+    title=gettext_lazy("Snapshots"),
+    intro=gettext_lazy(
+        "Each backup makes a snapshot. Every night Rollcall forgets those that none of these numbers keeps, and removes the "
+        "files that only they needed. A snapshot is kept if any of the numbers keeps it."
+    ),
+    form=lambda given, org, _by: SnapshotsForm(given, initial=effective_settings()[org.pk].snapshot_retention.counts()),
+    value=lambda form: SnapshotRetention(**form.cleaned_data),
+    preview=lambda org, kept, _at: snapshot_effects.of_snapshots(org, kept),
+    act=lambda org, kept: partial(orgs.change, org=org, snapshot_retention=None if kept is None else kept.counts()),
+)
+
+
 def _default_roles_form(given: QueryDict | None, org: Org, by: Actor) -> forms.Form:
     """Offer the roles that the acting person may give in this org, and those that it gives now."""
     present, actor = effective_settings()[org.pk].default_roles, escalation_guard.acting(by)
@@ -152,6 +166,14 @@ _SERVERS = _OrgSetting(
 def retention(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Change how long archives of an org stay in cold storage."""
     return _page(request, org_to_change(request, pk, Permission.ORG_UPDATE_BASIC), _RETENTION)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.ORG_UPDATE_BASIC)
+@confirmed
+def snapshots(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Change how many snapshots the archives of an org keep."""
+    return _page(request, org_to_change(request, pk, Permission.ORG_UPDATE_BASIC), _SNAPSHOTS)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

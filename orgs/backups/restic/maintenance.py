@@ -1,28 +1,19 @@
-"""Forgets old snapshots of an archive, removes what only they needed, and checks the rest; one call does one archive."""
+"""Checks an archive, forgets its old snapshots, and removes what only they needed; one call does one archive."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
-from orgs.backups.restic import local_restic
+from orgs.backups.restic import forgotten_snapshots, local_restic
 from orgs.backups.restic.local_restic import ResticAnswer
-from orgs.backups.restic.snapshot_retention import SnapshotRetention
+from orgs.models import MaintenanceResult
+from orgs.rules.snapshot_retention import SnapshotRetention
 
 # What restic prints when the archive, and not the call, is what is wrong.
 _DAMAGE = ("repository contains errors", "LoadIndex returned errors", "ciphertext verification failed")
-
-
-class MaintenanceResult(StrEnum):
-    """How the maintenance of an archive ended."""
-
-    DONE = "done"
-    # A device, or another restic, has locked the archive: its turn comes again.
-    BUSY = "busy"
-    DAMAGED = "damaged"
-    FAILED = "failed"
 
 
 class HoldBegan(Exception):
@@ -31,11 +22,16 @@ class HoldBegan(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """How it ended, whether old snapshots are gone with their files, whether a check has ended, and restic's messages."""
+    """How it ended, whether a check has ended, whether old snapshots are gone with their files, and restic's messages.
+
+    The numbers are those of its snapshots, before and after some were forgotten; both 0 where none were to be.
+    """
 
     result: MaintenanceResult
-    pruned: bool = False
     checked: bool = False
+    pruned: bool = False
+    snapshots_before: int = 0
+    snapshots: int = 0
     words: str = ""
 
 
@@ -49,49 +45,77 @@ def maintain(
     go_on: Callable[[], None],
     keep_open: Collection[int] = (),
 ) -> Maintained:
-    """Forget and prune by ``retention``, unless there is none, and check where ``check`` is true.
+    """Check where ``check`` is true; then forget and prune by ``retention``, if there is one and no damage was found.
 
-    ``may_forget`` returns whether there is no legal hold; it is called before each step that deletes, and every second
-    during it. A lock that a device holds is left alone. ``unlock`` removes only what restic calls stale: locks older than
-    30 minutes, and those of dead processes of this machine.
+    ``may_forget`` returns whether there is no legal hold. It is called before each step that deletes, every second during
+    it, and once more after snapshots were forgotten: those that were there when a hold began are put back. A lock that a
+    device holds is left alone. ``unlock`` removes only what restic calls stale: locks older than 30 minutes, and those of
+    dead processes of this machine.
 
     Raises:
         ResticMissing: when restic is not installed.
+        OSError: when files of the archive can't be read or written.
     """
 
     def restic(*arguments: str, watch: Callable[[], None] = go_on) -> ResticAnswer:
         return local_restic.run(repository, password, *arguments, go_on=watch, keep_open=keep_open)
 
+    # What a process has left that was killed while it forgot.
+    forgotten_snapshots.put_back(repository)
+    if not (unlocked := restic("unlock")).went_well:
+        return Maintained(_result(unlocked), words=unlocked.words)
+    checked = False
+    if check:
+        answer = restic("check")
+        result = _result(answer)
+        checked = result in {MaintenanceResult.DONE, MaintenanceResult.DAMAGED}
+        if result != MaintenanceResult.DONE:
+            return Maintained(result, checked, words=answer.words)
+    if retention is None or retention.keeps_all or not may_forget():
+        return Maintained(MaintenanceResult.DONE, checked)
+    return _shorten(repository, retention, restic, may_forget=may_forget, go_on=go_on, checked=checked)
+
+
+def _shorten(
+    repository: Path,
+    retention: SnapshotRetention,
+    restic: Callable[..., ResticAnswer],
+    *,
+    may_forget: Callable[[], bool],
+    go_on: Callable[[], None],
+    checked: bool,
+) -> Maintained:
     def watch_hold() -> None:
         go_on()
         if not may_forget():
             raise HoldBegan
 
-    if not (unlocked := restic("unlock")).went_well:
-        return Maintained(_result(unlocked), words=unlocked.words)
-    pruned = False
+    before = forgotten_snapshots.count(repository)
+    forgotten_snapshots.put_aside(repository)
     try:
-        # A snapshot is forgotten first, alone: until the prune, nothing of it is lost but its name.
-        for step in (("forget", *retention.options()), ("prune",)) if retention and not retention.keeps_all else ():
-            if not may_forget():
-                break
-            if not (done := restic(*step, watch=watch_hold)).went_well:
-                return Maintained(_result(done), words=done.words)
-            pruned = step[0] == "prune"
-    except HoldBegan:
-        pruned = False
-    if not check:
-        return Maintained(MaintenanceResult.DONE, pruned)
-    checked = restic("check")
-    result = _result(checked)
-    ended = result in {MaintenanceResult.DONE, MaintenanceResult.DAMAGED}
-    return Maintained(result, pruned, checked=ended, words=checked.words)
+        answer = restic("forget", *retention.options(), watch=watch_hold)
+        if not may_forget():
+            raise HoldBegan
+    except BaseException as stopped:
+        # A hold may be the reason, or come before the next turn: it gets what was there when it began.
+        forgotten_snapshots.put_back(repository)
+        if isinstance(stopped, HoldBegan):
+            return Maintained(MaintenanceResult.DONE, checked)
+        raise
+    forgotten_snapshots.drop(repository)
+    after, pruned = forgotten_snapshots.count(repository), False
+    if answer.went_well:
+        # What is removed now was forgotten before any hold that stops it.
+        with suppress(HoldBegan):
+            answer = restic("prune", watch=watch_hold)
+            pruned = answer.went_well
+    return Maintained(_result(answer), checked, pruned, before, after, answer.words)
 
 
-def _result(done: ResticAnswer) -> MaintenanceResult:
-    if done.went_well:
+def _result(answer: ResticAnswer) -> MaintenanceResult:
+    if answer.went_well:
         return MaintenanceResult.DONE
-    if done.locked:
+    if answer.locked:
         return MaintenanceResult.BUSY
-    damaged = any(words in done.words for words in _DAMAGE)
+    damaged = any(words in answer.words for words in _DAMAGE)
     return MaintenanceResult.DAMAGED if damaged else MaintenanceResult.FAILED

@@ -19,10 +19,13 @@ from orgs.actions import devices, orgs
 from orgs.models import Archive, Org, User
 from orgs.rules.actors import SYSTEM
 from orgs.rules.inheritance import effective_settings
+from orgs.rules.snapshot_retention import KEEP_ALL, SnapshotRetention
+from tests.backups import signed_in_device
 from tests.makers import (
     NOW,
     PASSWORD,
     make_device,
+    make_matter,
     make_org,
     make_role,
     make_run,
@@ -170,7 +173,8 @@ class TestAnOrg:
             assert word not in text
 
     @pytest.mark.parametrize(
-        "name", ["rename", "notes", "move", "deactivate", "reactivate", "renew-key", "retention", "default-roles"]
+        "name",
+        ["rename", "notes", "move", "deactivate", "reactivate", "renew-key", "retention", "snapshots", "default-roles"],
     )
     def test_is_changed_only_where_the_permission_reaches(self, left: Org, name: str) -> None:
         """Who may see every org, and change their own, gets 403 for the others."""
@@ -415,6 +419,49 @@ class TestRetention:
         response = olga.post(page("retention", left), {"days": days, "confirmed": "yes"})
 
         assert "days" in response.context["form"].errors
+
+
+class TestSnapshots:
+    KEPT = {"last": 3, "daily": 7, "weekly": 0, "monthly": 0, "yearly": 0}
+
+    @pytest.fixture
+    def archive(self, lower: Org) -> Archive:
+        made = signed_in_device(make_user("wendy", org=lower)).device
+        return made.archives.get()
+
+    def test_shows_how_many_archives_lose_some_and_stores_it(self, olga: Client, left: Org, archive: Archive) -> None:
+        text = shown(olga, page("snapshots", left), self.KEPT, post=True)
+        assert "<del>all</del>" in text
+        assert "<ins>the last 3, 7 daily ones</ins>" in text
+        assert "Lose old snapshots" in text
+        assert "btn-danger" in text
+        assert "Also for 1 org that inherits this: Lower." in text
+        assert effective_settings()[left.pk].snapshot_retention == KEEP_ALL
+
+        confirm(olga, page("snapshots", left), **self.KEPT)
+
+        assert effective_settings()[archive.device.user.org_id].snapshot_retention == SnapshotRetention(last=3, daily=7)
+
+    def test_says_that_a_legal_hold_keeps_all(self, olga: Client, left: Org, archive: Archive) -> None:
+        make_matter("Inquiry", archive.device.user)
+
+        text = shown(olga, page("snapshots", left), self.KEPT, post=True)
+
+        assert "Stay whole: legal hold" in text
+        assert "Lose old snapshots" not in text
+
+    def test_is_inherited_again(self, olga: Client, left: Org) -> None:
+        orgs.change(org=left, snapshot_retention=self.KEPT, by=SYSTEM, at=NOW)
+
+        confirm(olga, page("snapshots", left), inherit="yes")
+
+        assert stored(left).snapshot_retention is None
+
+    @pytest.mark.parametrize("count", ["-1", "", "many", "99999999999999999999"])
+    def test_are_numbers(self, olga: Client, left: Org, count: str) -> None:
+        response = olga.post(page("snapshots", left), {**self.KEPT, "daily": count, "confirmed": "yes"})
+
+        assert "daily" in response.context["form"].errors
 
 
 class TestDefaultRoles:

@@ -181,6 +181,7 @@ EXPECTED = {
     "orgs:reactivate": {"ada", "sam", "olga"},
     "orgs:renew-key": {"ada", "sam", "olga"},
     "orgs:retention": {"ada", "sam", "olga"},
+    "orgs:snapshots": {"ada", "sam", "olga"},
     "orgs:default-roles": {"ada", "sam", "olga"},
     "orgs:directory-service": SERVER,
     "orgs:servers": SERVER,

@@ -92,7 +92,7 @@ class TestTheQueues:
     def test_each_get_only_their_own_messages(self) -> None:
         bound = {queue.name: (queue.exchange.name, queue.routing_key) for queue in app.conf.task_queues}
 
-        assert bound == {"sync": ("sync", "sync"), "mail": ("mail", "mail")}
+        assert bound == {name: (name, name) for name in ("sync", "mail", "archives")}
 
 
 class TestTheDemoDirectory:

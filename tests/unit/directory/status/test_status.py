@@ -70,8 +70,8 @@ def states(lines: list[Line]) -> set[str]:
 
 
 def everyone_lives(at: datetime = NOW) -> None:
-    """Note a worker of both queues and a clock."""
-    heartbeats.note(part=Part.WORKER, host="one", pid=11, queues=["sync", "mail"], at=at)
+    """Note a worker of all queues and a clock."""
+    heartbeats.note(part=Part.WORKER, host="one", pid=11, queues=["sync", "mail", "archives"], at=at)
     heartbeats.note(part=Part.CLOCK, host="one", pid=12, at=at)
 
 
@@ -154,7 +154,7 @@ class TestRedis:
         own_redis.rpush("mail", *["{}"] * (processes.MANY + 1))
         own_redis.rpush("sync", "{}")
 
-        sync, mail, _clock = look("workers")
+        sync, mail, _archives, _clock = look("workers")
 
         assert (sync.state, "1 task waits." in sync.fact) == (LineState.OK, True)
         assert (mail.state, "51 tasks wait." in mail.fact) == (LineState.WARNING, True)

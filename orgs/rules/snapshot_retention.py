@@ -1,8 +1,9 @@
-"""Says which snapshots of an archive are kept, as options of restic. Pure."""
+"""Says which snapshots of an archive are kept, as values and as options of restic. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class SnapshotRetention:
         """Whether no snapshot is ever forgotten."""
         return not any(asdict(self).values())
 
+    def counts(self) -> dict[str, int]:
+        """Return the numbers by their names."""
+        return asdict(self)
+
     def options(self) -> list[str]:
         """Return the options of ``restic forget``; never none, as restic would then forget snapshots without a rule.
 
@@ -35,3 +40,13 @@ class SnapshotRetention:
         # All snapshots are of one device: without this, another name of the computer, or other folders, would be a group
         # of its own, and its snapshots would be kept beside those of the others.
         return [*options, "--group-by", ""]
+
+
+KEEP_ALL = SnapshotRetention()
+
+
+def from_counts(counts: Mapping[str, int] | None) -> SnapshotRetention | None:
+    """Return a stored retention; None where an org has none of its own."""
+    if counts is None:
+        return None
+    return SnapshotRetention(**{field.name: int(counts.get(field.name, 0)) for field in fields(SnapshotRetention)})
