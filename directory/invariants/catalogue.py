@@ -16,7 +16,7 @@ from directory.invariants import (
     secrets,
     user_device_states,
 )
-from directory.invariants.backups import repositories, stored_folders
+from directory.invariants.backups import deployment, repositories, stored_folders
 from directory.invariants.bulk import bulk_acts
 from directory.invariants.rule import Rule
 
@@ -227,6 +227,19 @@ RULES = (
         "Each device has one repository",
         repositories.one_of_each_device,
         "Both have one folder on the disk: delete the row of the older archive in the database, and its repository with it.",
+    ),
+    Rule(
+        "I18.1",
+        "Tokens of deployment policies are stored as hashes, and stand in no text",
+        deployment.tokens_are_hashes,
+        "Renew the policy's token, then remove it from the row: devices that came by it stay.",
+    ),
+    Rule("I18.2", "Deployment policies are as the audit trail says", deployment.as_the_audit_trail_has_them, _BY_HAND),
+    Rule(
+        "I18.3",
+        "Deployment policies brought only devices that they could",
+        deployment.came_as_the_policy_allowed,
+        "Look at how the device came, and deactivate it if nobody knows it; renew the policy's token.",
     ),
     Rule(
         "S1", "Names are compared by their own keys", database_integrity.keys, "Save the object again under Data fixes."

@@ -1,4 +1,4 @@
-"""Mails of runs, and about backups, stored until an SMTP server has accepted them, and for some time after."""
+"""Mails of runs, and about devices, stored until an SMTP server has accepted them, and for some time after."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ class MailKind(models.TextChoices):
     FAILED = "failed", _("failed")
     NO_BACKUP = "no backup", _("devices without a backup")
     DAMAGED_ARCHIVE = "damaged archive", _("damaged archives")
+    DEPLOYMENT = "deployment", _("many new devices")
 
 
 class Mail(models.Model):

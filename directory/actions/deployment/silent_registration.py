@@ -7,19 +7,18 @@ nothing to a stranger: no device, archive or password that exists, and no device
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
+from directory.actions.deployment import many_devices
 from directory.actions.deployment.live_entries import require_live_entry
 from directory.actions.self_service import accounts
 from directory.actions.self_service.accounts import AWAY, BUSY, NotMade
 from directory.input_errors import Refused
-from directory.models import AlertKind
 from directory.provisioning.decision_values import Decision
-from directory.sync.alerts_and_mails import raise_alert
 from orgs.actions import device_registration, locks
 from orgs.actions.backups.tokens import SignedInDevice
 from orgs.actions.deployment import deployed_devices
@@ -31,9 +30,6 @@ from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import password_counts
 from orgs.text import fold
 
-# So many new devices of one person within the hour raise an alert.
-MANY_DEVICES = 3
-_HOUR = timedelta(hours=1)
 _RETRY_SECONDS = 60
 
 
@@ -112,7 +108,7 @@ def _carry_out(  # what is registered, where it comes from, and what was decided
         by=by,
         at=at,
     )
-    _look_out_for_many(user, at)
+    many_devices.look(user=user, at=at)
     return Deployed(user, made.device, new_user=decision is not None)
 
 
@@ -152,12 +148,3 @@ def _password_needed() -> gate.Refusal:
 def _other_org() -> gate.Refusal:
     sentence = _("This deployment policy is not for your part of the company. Ask your administrator.")
     return gate.Refusal(403, "other-org", sentence)
-
-
-def _look_out_for_many(user: User, at: datetime) -> None:
-    if deployed_devices.count_of_user(user.pk, within=_HOUR, at=at) >= MANY_DEVICES:
-        message = (
-            f"{user.username} got {MANY_DEVICES} or more new devices within an hour by deployment. Look at the user's devices, "
-            "and deactivate those that are not theirs."
-        )
-        raise_alert(kind=AlertKind.DEPLOYMENT, message=message, run_id=None, at=at)

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+from pytest_django import Settings
 
-from directory.models import Alert, AlertKind
+from directory.actions.deployment import many_devices
+from directory.invariants import broken
+from directory.models import Alert, AlertKind, Mail, MailKind, SyncSettings
 from orgs.actions.deployment import deployed_devices
 from orgs.actions.users import blocking, deactivation
 from orgs.backups import gate
@@ -17,7 +21,7 @@ from orgs.rules.actors import SYSTEM
 from tests.agents import ADDRESS, code_of
 from tests.deployments import deploy, policy_of
 from tests.directories import Directory
-from tests.makers import NOW, make_org, make_sysadmin, signed_in
+from tests.makers import NOW, make_device, make_org, make_sysadmin, make_user, signed_in
 from tests.sign_ins import asks, matched, people_ldif, user_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -142,6 +146,51 @@ def test_three_devices_of_one_person_within_an_hour_raise_one_alert(directory: D
     assert before == 0
     alert = Alert.objects.get(kind=AlertKind.DEPLOYMENT)
     assert alert.message.startswith("ann got 3 or more new devices within an hour")
+
+
+def test_three_devices_of_one_person_within_an_hour_are_mailed_once_to_who_administers_them(
+    directory: Directory, default: Org, settings: Settings
+) -> None:
+    settings.EMAIL_HOST = "mail.example"
+    asks(directory)
+    policy_of(default)
+    make_sysadmin()
+    helper, elsewhere = (
+        make_user("helper", roles=["Org Admin"]),
+        make_user("other", org=make_org("B"), roles=["Org Admin"]),
+    )
+    User.objects.filter(pk=helper.pk).update(email="helper@example.com", org=default)
+    User.objects.filter(pk=elsewhere.pk).update(email="other@example.com")
+    SyncSettings.objects.update_or_create(
+        defaults={"notify_administrators": True, "notification_addresses": ["it@example.com"]}
+    )
+
+    for _ in range(4):
+        deploy("ann")
+
+    mails = Mail.objects.filter(kind=MailKind.DEPLOYMENT)
+    assert {"helper@example.com", "it@example.com"} <= set(mails.values_list("recipient", flat=True))
+    assert "other@example.com" not in mails.values_list("recipient", flat=True)
+    assert mails.filter(recipient="it@example.com").count() == 1
+    ann = User.objects.get(username="ann")
+    mail = mails.get(recipient="helper@example.com")
+    assert mail.subject == "Rollcall: many new devices of ann"
+    assert f"/users/{ann.pk}/devices/" in mail.body
+    assert broken(at=timezone.now()) == []
+
+
+def test_of_very_many_people_the_alerts_name_all_and_the_mails_some(default: Org, settings: Settings) -> None:
+    settings.EMAIL_HOST = "mail.example"
+    SyncSettings.objects.update_or_create(defaults={"notification_addresses": ["it@example.com"]})
+    for number in range(many_devices.MOST_MAILED + 3):
+        person = user_of(f"person{number}")
+        for _ in range(many_devices.MANY_DEVICES):
+            made = make_device(person, f"pc{number}")
+            DeployedDevice.objects.create(policy_name="Laptops", device=made, at=NOW, address=ADDRESS)
+        many_devices.look(user=person, at=NOW)
+
+    assert Alert.objects.filter(kind=AlertKind.DEPLOYMENT).count() == many_devices.MOST_MAILED + 3
+    assert Mail.objects.filter(kind=MailKind.DEPLOYMENT).count() == many_devices.MOST_MAILED
 
 
 def test_the_page_of_a_device_warns_that_nobody_typed_a_password(

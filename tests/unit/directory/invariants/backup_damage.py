@@ -1,4 +1,4 @@
-"""Breaks the rules about real backups, one at a time."""
+"""Breaks the rules about real backups and deployment, one at a time."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from django.conf import settings
 
 from orgs.actions import devices
+from orgs.actions.deployment import deployment_policies
+from orgs.actions.deployment.policy_values import PolicyValues
 from orgs.backups import root_marks
 from orgs.backups.folders import StorageRoot
 from orgs.models import (
@@ -15,9 +17,13 @@ from orgs.models import (
     ArchiveMove,
     ArchiveState,
     BackupReport,
+    DeployedDevice,
+    DeploymentPolicy,
+    DeploymentRefusal,
     Device,
     DeviceToken,
     MoveTarget,
+    Org,
     Repository,
     RepositoryLocation,
 )
@@ -78,6 +84,38 @@ def two_repositories_of_one_device() -> None:
     Repository.objects.create(archive=Archive.objects.create(device=device), password=PASSWORD)
 
 
+def _policy() -> tuple[DeploymentPolicy, str]:
+    """Make a policy that has brought a device, and return it with its token."""
+    org = Org.objects.filter(directory_service="ldap", active=True).earliest("pk")
+    values = PolicyValues(name="Laptops", expires_at=AT + timedelta(days=9), device_limit=1)
+    made = deployment_policies.add(org=org, values=values, by=SYSTEM, at=AT)
+    _bring(made.policy, Device.objects.earliest("pk"))
+    return made.policy, made.token
+
+
+def _bring(policy: DeploymentPolicy, device: Device) -> None:
+    at = AT + timedelta(days=1)
+    DeployedDevice.objects.create(policy=policy, policy_name=policy.name, device=device, at=at, address="10.0.0.7")
+
+
+def a_deployment_token_in_a_refusal() -> None:
+    policy, token = _policy()
+    DeploymentRefusal.objects.create(
+        policy=policy, at=AT, address="10.0.0.7", username=token, code="x", sentence="No such person."
+    )
+
+
+def a_policy_that_lasts_longer_past_the_audit_trail() -> None:
+    policy, _ = _policy()
+    policy.expires_at += timedelta(days=1)
+    policy.save()
+
+
+def a_device_more_than_its_policy_may_bring() -> None:
+    policy, _ = _policy()
+    _bring(policy, Device.objects.exclude(pk=Device.objects.earliest("pk").pk).earliest("pk"))
+
+
 DAMAGE = {
     "I17.1": a_repository_in_cold_storage_of_a_live_archive,
     "I17.2": a_move_without_a_repository,
@@ -87,4 +125,7 @@ DAMAGE = {
     "I17.6": a_folder_without_an_archive,
     "I17.7": a_size_that_was_never_counted,
     "I17.8": two_repositories_of_one_device,
+    "I18.1": a_deployment_token_in_a_refusal,
+    "I18.2": a_policy_that_lasts_longer_past_the_audit_trail,
+    "I18.3": a_device_more_than_its_policy_may_bring,
 }
