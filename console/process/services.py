@@ -40,7 +40,10 @@ def store(address: str, port: int) -> Service:
     host = f"[{address}]" if ":" in address else address
     options = ("--bind", f"{host}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
     size = ("--worker-class", "console.store.worker.StoreWorker", "--workers", "2", "--threads", "16")
-    return _python("store", "gunicorn", "console.store.wsgi", *options, *size)
+    # restic computes keys between two requests. Where gunicorn hangs up meanwhile (after 2 s), an init fails now and then.
+    # A connection that waits has no thread.
+    idle = ("--keep-alive", "30")
+    return _python("store", "gunicorn", "console.store.wsgi", *options, *size, *idle)
 
 
 def workers() -> list[Service]:

@@ -9,6 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -17,6 +18,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 
 from orgs.actions.devices_by_hand import states
 from orgs.actions.users import deactivation
@@ -379,6 +381,33 @@ class TestManyAtOnce:
             assert set(statuses) <= {200, 429}
             assert 6 <= statuses.count(200) <= 12
         assert post(store, laptop, f"data/{NAME}", CONTENT).status == 200
+
+    def test_a_connection_stays_open_while_its_client_computes(self, store: StoreServer, laptop: BackingUp) -> None:
+        """restic makes its key between two requests, for seconds on a busy computer, and tries none of its init again."""
+        with closing(http.client.HTTPConnection("127.0.0.1", store.port, timeout=60)) as asking:
+            ports = []
+            for pause in (0, 5):
+                time.sleep(pause)
+                asking.request("GET", f"/backup/{laptop.guid}/data/", headers={"Authorization": basic(laptop)})
+                ports.append(asking.sock.getsockname())
+                assert asking.getresponse().read() == b"[]"
+            assert ports[0] == ports[1]
+
+    def test_have_no_more_connections_to_postgresql_than_threads(self, store: StoreServer, laptop: BackingUp) -> None:
+        if connection.vendor != "postgresql":
+            pytest.skip("about connections to a server")
+        others = [signed_in_device(user(f"user{number}")) for number in range(20)]
+
+        with ThreadPoolExecutor(60) as pool:
+            asked = [pool.submit(store.request, each, "GET", "config") for each in others * 10]
+        assert {each.result().status for each in asked} == {404}
+
+        with connection.cursor() as cursor:
+            whose = "datname = current_database() AND application_name LIKE '%store%'"
+            cursor.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {whose}")
+            [count] = cursor.fetchone()
+        # Two processes of sixteen threads, and the heartbeat of each.
+        assert 1 <= count <= 34
 
     def test_a_refusal_on_a_connection_that_stays_does_not_swallow_the_next_request(
         self, store: StoreServer, laptop: BackingUp
