@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import machine, options, publishing, results
-from tests.bench.claims import groups, growth, impact, pages, peers, reading, sandbox, statements, workers
+from tests.bench.claims import backups, groups, growth, impact, pages, peers, reading, sandbox, statements, workers
 from tests.bench.measuring import CommandFailed
 from tests.bench.options import Options
 from tests.bench.results import Result
@@ -32,6 +32,7 @@ GROUPS: dict[str, ModuleType] = {
     "impact": impact,
     "statements": statements,
     "pages": pages,
+    "backups": backups,
 }
 ORDER = [row.key for group in GROUPS.values() for row in group.ROWS]
 SCRATCH = machine.ROOT / "var" / "bench"

@@ -7,13 +7,14 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 import psycopg
 from psycopg import sql
 
+from tests.bench.measuring import descendants
 from tests.server_process import free_port
 
 # Everything else is as PostgreSQL comes: fsync, synchronous_commit and full_page_writes are on.
@@ -60,6 +61,12 @@ class PostgresServer:
         """Where the server writes what it does."""
         return self._folder / "log"
 
+    def cpu_seconds(self) -> float:
+        """Return how many seconds of a core all its processes have needed so far, also those that have ended."""
+        first = int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+        ended = sum(_ticks(first)[2:])
+        return (ended + sum(sum(_ticks(pid)[:2]) for pid in {first, *descendants(first)})) / os.sysconf("SC_CLK_TCK")
+
     def create(self, template: str = "template0") -> str:
         """Make a database, as a copy of another one, and return its name."""
         self._made += 1
@@ -105,6 +112,14 @@ class PostgresServer:
         command = [str(self._programs / program), *arguments, "--pgdata", str(self._folder / "data")]
         as_server = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         subprocess.run([*as_server, *command], check=True, stdout=subprocess.DEVNULL, cwd=self._folder)
+
+
+def _ticks(pid: int) -> tuple[int, ...]:
+    """Return what a process has needed: for itself, for the system, and both of its children that have ended."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return tuple(map(int, fields[11:15]))
+    return (0, 0, 0, 0)
 
 
 def statement(line: str) -> str:

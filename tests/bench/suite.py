@@ -77,6 +77,10 @@ class Suite:
         """Return the address of a new database with the console's tables."""
         return self.databases.migrated(lambda url: migrate(self.new_folder(), url))
 
+    def database_seconds(self) -> float | None:
+        """Return how many seconds of a core the database has needed so far; None where it has no process of its own."""
+        return None if self.options.database == "sqlite" else self.server.cpu_seconds()
+
     def new_folder(self) -> Path:
         """Return a folder that does not exist yet."""
         self._made += 1

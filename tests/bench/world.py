@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -53,10 +54,17 @@ class World:
             CommandFailed: when they are not.
         """
         measured, summary = self.console.sync()
+        self._check(summary, expected)
+        return measured
+
+    def check(self, sync: Measured, expected: Mapping[str, int]) -> None:
+        """Check what a sync that ran elsewhere has printed, as ``sync`` does; raises CommandFailed."""
+        self._check(json.loads(sync.output.splitlines()[-1]), expected)
+
+    def _check(self, summary: Mapping[str, Any], expected: Mapping[str, int] | None) -> None:
         counts = dict.fromkeys(CHANGES + TROUBLE, 0) | {"users": self.count} | dict(expected or {})
         if wrong := {name: summary[name] for name, value in counts.items() if summary[name] != value}:
             raise CommandFailed(f"the sync of {self.count:,} users changed other users than it should: {wrong}")
-        return measured
 
     def sync_summary(self, *, simulated: bool = False) -> dict[str, Any]:
         """Run a sync, whatever it changes, and return what it says."""
