@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import random
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from orgs.backups import folders
 from orgs.backups.folders import StorageRoot
+from tests.tree import ROOT
 
 GUID = "123456789012345678"
 # Another file system than that of temporary files, on most machines.
@@ -50,6 +55,15 @@ def folders_in(root: StorageRoot) -> set[str]:
     """Return which folders of archives a root has: ``GUID``, ``.leaving/GUID`` and so on."""
     places = [root.path, *(root.path / name for name in folders.ROOT_FOLDERS)]
     return {str(path.relative_to(root.path)) for each in places for path in each.glob("[0-9]*")}
+
+
+def kill_moves(live: Path, cold: Path, kills: int) -> dict[str, Any]:
+    """Have moves between two roots killed so often each way, in a process of its own; return what came of it."""
+    command = [sys.executable, "-m", "tests.faults.killed_moves", live, cold, kills, kills]
+    done = subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 @contextmanager

@@ -30,6 +30,11 @@ class StoredArchive:
         """Return whether a root has it under its own name, with all its files as they were."""
         return root.repository(self.guid).is_dir() and contents(root.repository(self.guid)) == self.files
 
+    def lost_in(self, root: StorageRoot) -> int:
+        """Return how many of its files a root has not under its own name, or not as they were."""
+        found = contents(root.repository(self.guid))
+        return sum(found.get(path) != digest for path, digest in self.files.items())
+
     def state(self) -> tuple[str, str, str | None]:
         """Return its state, where its repository is, and where it moves to."""
         found = Archive.objects.select_related("repository").get(pk=self.archive.pk)

@@ -1,10 +1,12 @@
 """Carries out the moves of archives that wait, in a process of its own, as the worker does.
 
-``python -m tests.faults.archive_mover [FILES]``: after so many files that it has copied or deleted, it kills itself.
+``python -m tests.faults.archive_mover [FILES] [kill|wait]``: after so many files that it has copied or deleted, it kills
+itself, or waits for a line of input.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -15,11 +17,16 @@ import django
 def main() -> None:
     """Carry out all moves, unless it is killed before."""
     django.setup()
-    left = iter(range(int(sys.argv[1]))) if len(sys.argv) > 1 else None
+    files = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    done = itertools.count()
 
     def stay() -> None:
-        if left is not None and next(left, None) is None:
+        if next(done) != files:
+            return
+        if "wait" not in sys.argv:
             os.kill(os.getpid(), signal.SIGKILL)
+        print("waits", flush=True)  # noqa: T201  # for the test
+        sys.stdin.readline()
 
     from django.utils import timezone  # after Django is set up
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
@@ -24,15 +20,16 @@ from orgs.actions.users import deactivation
 from orgs.backups.storage_roots import StorageRoots, storage_roots
 from orgs.models import Archive, ArchiveMove, AuditEntry, User
 from orgs.rules.actors import SYSTEM
-from tests.archive_folders import OTHER_DISK, folders_in, other_disk
-from tests.browser.conftest import database_url
+from tests.archive_folders import OTHER_DISK, folders_in, kill_moves, other_disk
 from tests.catalogue import noted
+from tests.faults.backup_scene import begin_moves
 from tests.stored_archives import StoredArchive, make_roots, move_all, stored_archive
 from tests.worlds import user
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database]
 SEED = 20261130
 ARCHIVES = 4
+KILLS = 100
 
 
 @pytest.fixture
@@ -55,30 +52,9 @@ def stored(sean: User, roots: StorageRoots) -> list[StoredArchive]:
     return [stored_archive(sean, f"laptop {number}", files=20, largest=300_000) for number in range(ARCHIVES)]
 
 
-def begin(roots: StorageRoots, *arguments: str) -> subprocess.Popen[str]:
-    """Start a process that carries the moves out, and let it go."""
-    given = {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "DATABASE_URL": database_url(),
-        "SECRET_KEY": settings.SECRET_KEY,
-        "ARCHIVES": str(roots.live.path),
-        "COLD_STORAGE": str(roots.cold.path),
-    }
-    command = [sys.executable, "-m", "tests.faults.archive_mover", *arguments]
-    process = subprocess.Popen(
-        command, env=os.environ | given, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    process.stdin.write("go\n")
-    process.stdin.flush()
-    return process
-
-
 def killed_at_any_moment(roots: StorageRoots, dice: random.Random) -> None:
     """Carry out moves in a process that is killed soon, if it is still at work then."""
-    with begin(roots) as process:
+    with begin_moves(roots) as process:
         time.sleep(dice.uniform(0, 0.4))
         process.kill()
         process.wait(20)
@@ -86,7 +62,7 @@ def killed_at_any_moment(roots: StorageRoots, dice: random.Random) -> None:
 
 def killed_at_work(roots: StorageRoots, dice: random.Random) -> None:
     """Carry out moves in a process that is killed after some of the files, of which each move has 21."""
-    with begin(roots, str(dice.randrange(1, 15))) as process:
+    with begin_moves(roots, str(dice.randrange(1, 15))) as process:
         assert process.wait(60) == -signal.SIGKILL
 
 
@@ -103,6 +79,7 @@ def test_on_the_way_to_cold_storage_and_back(sean: User, stored: list[StoredArch
         expected="the next worker goes on or back; all files the same, rows and folders fit each other at all times",
         where=connection.vendor,
     ) as row:
+        lost = 0
         for kill in (killed_at_work, killed_at_any_moment):
             deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
             for _ in range(2):
@@ -110,7 +87,7 @@ def test_on_the_way_to_cold_storage_and_back(sean: User, stored: list[StoredArch
                 all_fits()
             move_all()
             assert [each.state() for each in stored] == [("cold storage", "cold", None)] * ARCHIVES
-            assert all(each.whole_in(roots.cold) for each in stored)
+            lost += sum(each.lost_in(roots.cold) for each in stored)
             deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
             for _ in range(2):
                 kill(roots, dice)
@@ -121,11 +98,12 @@ def test_on_the_way_to_cold_storage_and_back(sean: User, stored: list[StoredArch
             all_fits()
             deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=timezone.now())
             move_all()
-            assert all(each.whole_in(roots.live) for each in stored)
+            lost += sum(each.lost_in(roots.live) for each in stored)
             assert [each.state() for each in stored] == [("live", "live", None)] * ARCHIVES
             assert folders_in(roots.cold) == set()
             all_fits()
-        row.saw(f"5 killed at work, 5 at any moment, {ARCHIVES} archives whole, no file lost", wrongly_changed=0)
+        seen = f"5 killed at work, 5 at any moment, {ARCHIVES} archives whole"
+        row.saw(seen, wrongly_changed=0, lost=lost)
 
 
 def test_while_it_purges(sean: User, stored: list[StoredArchive], roots: StorageRoots) -> None:
@@ -159,3 +137,28 @@ def test_while_it_purges(sean: User, stored: list[StoredArchive], roots: Storage
         purged = AuditEntry.objects.filter(action="archive purged").values_list("object_id", flat=True)
         assert sorted(purged) == sorted(each.archive.pk for each in stored)
         row.saw(f"3 killed at work, {len(purged)} archives purged once each", wrongly_changed=0)
+
+
+@pytest.mark.whole
+@pytest.mark.once
+@pytest.mark.parametrize("disks", ["one file system", "two file systems"])
+def test_a_hundred_times_each_way(disks: str, tmp_path: Path) -> None:
+    with (
+        noted(
+            "faults",
+            f"kill -9 of a move of an archive a hundred times each way, {disks}",
+            how="at random moments of the copy and of the deletion; one in five is turned round",
+            expected="what stands under its own name is whole, after each kill; nothing is lost",
+        ) as row,
+        other_disk() as other,
+    ):
+        found = kill_moves(tmp_path / "live", (tmp_path if disks.startswith("one") else other) / "cold", KILLS)
+        assert min(found["killed"]) >= KILLS
+        assert found["turned"] > 0
+        states = len(found["states"])
+        if disks.startswith("two"):
+            # Kills came while files were copied and while they were deleted.
+            assert states >= 3
+        there, back = found["killed"]
+        seen = f"{there} and {back} killed, {found['turned']} turned round, {states} states of the folders"
+        row.saw(seen, wrongly_changed=0, lost=found["lost"])
