@@ -16,6 +16,7 @@ from console.elements import badges
 from console.listing.filters.runs import ChangeFilter
 from console.listing.listing import Listing, show_list
 from console.listing.tables.runs import ChangeTable
+from console.presenters import leaving_devices
 from console.presenters.orgs.missing_orgs import MissingOrg, missing_orgs
 from console.presenters.undo_effects import undo_effects
 from console.security.access import ConsoleRequest, author
@@ -146,7 +147,7 @@ def plan_of(run: Run, request: ConsoleRequest) -> Plan | None:
         may_decide=may_decide,
         needs_approval=plan_approvers.needed(run),
         problem=stored_plans.why_not_applicable(run=run, by=author(request), at=timezone.now()) if may_decide else "",
-        effects=undo_effects(run) if run.undo_of_id is not None else [],
+        effects=undo_effects(run) if run.undo_of_id is not None else leaving_devices.of_plan(run, at=timezone.now()),
     )
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from directory.sync.finish import json_summary
 from tests.integration.employer import Employer
-from tests.worlds import again, change_of, simulate, simulate_and_sync, user
+from tests.worlds import NOON, again, change_of, simulate, simulate_and_sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,7 @@ class TestAReading:
             employer.hires(uid)
         employer.server(page_size=2)
 
-        reading = json_summary.summary(simulate())["readings"][0]
+        reading = json_summary.summary(simulate(), at=NOON)["readings"][0]
 
         proof = reading["proof"]
         assert (reading["complete"], reading["entries"]) == (True, 3)
@@ -33,7 +33,7 @@ class TestAReading:
 
         run = simulate()
 
-        reading = json_summary.summary(run)["readings"][0]
+        reading = json_summary.summary(run, at=NOON)["readings"][0]
         assert (reading["complete"], reading["proof"]) == (False, {})
         assert "No such object" in reading["error"]
 

@@ -54,7 +54,7 @@ def console() -> Client:
 
 def changes_of(run: Run) -> list[dict[str, Any]]:
     """Return what a run says, in the order of names."""
-    return sorted(json_summary.changes(run), key=lambda each: str(each["username"]))
+    return sorted(json_summary.changes(run, at=NOON), key=lambda each: str(each["username"]))
 
 
 def listed(console: Client, run: Run, **query: str) -> list[str]:

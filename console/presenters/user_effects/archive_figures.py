@@ -41,7 +41,12 @@ def expiry_in_words(archives: QuerySet[Archive], *, at: datetime) -> str:
     days = sorted({settings[org_id].archive_retention_days for org_id in org_ids})
     if not days:
         return ""
-    first, last = (_day(at + timedelta(days=each)) for each in (days[0], days[-1]))
+    return expiry_between(at + timedelta(days=days[0]), at + timedelta(days=days[-1]))
+
+
+def expiry_between(earliest: datetime, latest: datetime) -> str:
+    """Say when archives expire that go to cold storage together."""
+    first, last = _day(earliest), _day(latest)
     if first == last:
         return _("They expire on %(day)s.") % {"day": first}
     return _("They expire between %(first)s and %(last)s, as each org keeps them.") % {"first": first, "last": last}

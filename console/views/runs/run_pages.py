@@ -19,6 +19,7 @@ from console.listing.exports import csv_file, json_file
 from console.listing.filters.runs import ChangeFilter, RunFilter
 from console.listing.listing import show_list
 from console.listing.tables.runs import RunTable
+from console.presenters import leaving_devices
 from console.presenters.runs import CHANGE_COLUMNS, change_rows, plan_of, run_page, tiles
 from console.security.access import ConsoleRequest, author, confirmed, require
 from directory.actions import plan_approvers, run_start_and_cancel, stored_plans
@@ -27,6 +28,7 @@ from directory.input_errors import Refused
 from directory.models import LdapServer, Run, Trigger
 from directory.models.runs.run import RunQuerySet
 from directory.sync.finish import json_summary
+from directory.sync.stored.leaving_devices import is_plan
 from orgs.permissions import Permission
 
 
@@ -59,7 +61,8 @@ def change_detail(request: ConsoleRequest, pk: int, change_pk: int) -> HttpRespo
     # Each row has its own id, so the fragment can't have the name of the element.
     is_open = request.htmx and request.htmx.target == f"steps-{change.pk}"
     template = "runs/change.html#change-steps" if is_open else "runs/change.html"
-    return render_page(request, template, {"run": run, "change": change})
+    leaving = leaving_devices.of_change(change, at=timezone.now()) if is_plan(run) else []
+    return render_page(request, template, {"run": run, "change": change, "leaving": leaving})
 
 
 @require_safe
@@ -76,7 +79,9 @@ def run_csv(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
 def run_json(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
     """Return the run with all its changes as JSON."""
     run = get_object_or_404(_visible(request), pk=pk)
-    return json_file(f"run-{run.pk}.json", json_summary.summary(run), "changes", json_summary.changes(run))
+    at = timezone.now()
+    summary, changes = json_summary.summary(run, at=at), json_summary.changes(run, at=at)
+    return json_file(f"run-{run.pk}.json", summary, "changes", changes)
 
 
 @require_POST

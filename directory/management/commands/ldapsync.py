@@ -79,7 +79,7 @@ class Command(BaseCommand):
             if options["profile"]:
                 self._write_times(spent)
             if changes is not None:
-                for line in json_summary.changes(run):
+                for line in json_summary.changes(run, at=timezone.now()):
                     changes.write(json.dumps(line, ensure_ascii=False) + "\n")
         finally:
             if changes is not None:
@@ -127,9 +127,9 @@ class Command(BaseCommand):
 
     def _write_outcome(self, run: Run, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(json_summary.summary(run), ensure_ascii=False))
+            self.stdout.write(json.dumps(json_summary.summary(run, at=timezone.now()), ensure_ascii=False))
         else:
-            for line in json_summary.text(run):
+            for line in json_summary.text(run, at=timezone.now()):
                 self.stdout.write(line)
         if run.state == RunState.FAILED:
             self.stderr.write(run.error)

@@ -35,4 +35,4 @@ def main(workers: str) -> dict[str, Any]:
         time.sleep(POLLS_EVERY)
     seconds = time.perf_counter() - started
     run.refresh_from_db()
-    return json_summary.summary(run) | {"seconds": seconds}
+    return json_summary.summary(run, at=timezone.now()) | {"seconds": seconds}

@@ -23,7 +23,7 @@ from directory.sync.stored.plan_counts import counts_of
 from directory.values import run_counts
 from directory.values.plan import Action, Outcome
 from directory.values.run_counts import COUNTS, RunCount, counted_as, filled
-from tests.makers import make_change, make_run, make_server, make_sysadmin, make_user, signed_in
+from tests.makers import NOW, make_change, make_run, make_server, make_sysadmin, make_user, signed_in
 
 README = (Path(__file__).parents[4] / "README.md").read_text()
 # Nothing counts by now that somebody's pending deactivation is cleared, alone or with the end of a block.
@@ -87,8 +87,8 @@ class TestANewCount:
     @pytest.mark.django_db
     def test_is_on_the_command_line_and_in_the_json_of_a_run(self, made_up: RunCount) -> None:
         run = make_run(counts={"users": 9, made_up.key: 3})
-        assert "        3 are still here" in list(json_summary.text(run))
-        assert json_summary.summary(run)[made_up.key] == 3
+        assert "        3 are still here" in list(json_summary.text(run, at=NOW))
+        assert json_summary.summary(run, at=NOW)[made_up.key] == 3
 
     @pytest.mark.django_db
     def test_is_a_tile_with_the_icon_of_what_it_counts_and_leads_to_it(self, made_up: RunCount) -> None:
