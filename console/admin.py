@@ -43,6 +43,7 @@ from orgs.models import (
     Org,
     RenewedKey,
     Repository,
+    RestoreJob,
     Role,
     RoleGrant,
     User,
@@ -110,6 +111,12 @@ data_fixes.register(
 data_fixes.register(
     BackupReport,
     read_only("device", "at", "exit_code", "files", "new_bytes", search=["device__name"], filters=["exit_code"]),
+)
+data_fixes.register(
+    RestoreJob,
+    read_only(
+        "device", "state", "requested_by", "requested_at", "ended_at", search=["device__name"], filters=["state"]
+    ),
 )
 data_fixes.register(RenewedKey, read_only("org", "renewed_at", search=["org__name"], hidden=["sha256"]))
 data_fixes.register(

@@ -22,6 +22,7 @@ from directory.sync.finish import run_mails
 from directory.sync.run_interruptions import Leaving
 from orgs.actions import archives
 from orgs.actions.backups import maintenance_turns, move_turns, sizes
+from orgs.actions.restores import requested_restores
 from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
@@ -109,8 +110,9 @@ def send_waiting_mail() -> None:
 
 @shared_task(ignore_result=True, queue="mail")
 def age_archives() -> None:
-    """Expire and purge archives past their dates."""
+    """Expire and purge archives past their dates, and end the restores that no computer came for."""
     archives.age(by=SYSTEM, at=timezone.now())
+    requested_restores.expire(by=SYSTEM, at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")

@@ -29,7 +29,7 @@ from directory.models.runs.run_repeats import within
 from directory.sync.review import plan_contributors
 from directory.sync.stored import repeated_rows
 from orgs.actions.audit import Fact, note
-from orgs.models import Archive, AuditEntry, BackupReport, Device, User
+from orgs.models import Archive, AuditEntry, BackupReport, Device, RestoreJob, User
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import with_a_password
 
@@ -80,6 +80,8 @@ def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
         yield _runs(before, at)
         yield _bulk_acts(before)
     if before := kept.before(kept.audit_days, at):
+        # As long as their audit entries: those say who requested them.
+        yield _parts("restores", RestoreJob.objects.filter(requested_at__lt=before, ended_at__isnull=False))
         yield _audit_parts(before)
         yield _parts("uploads", FinishedUpload.objects.filter(done_at__lt=before))
 

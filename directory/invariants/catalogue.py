@@ -16,7 +16,7 @@ from directory.invariants import (
     secrets,
     user_device_states,
 )
-from directory.invariants.backups import deployment, repositories, stored_folders
+from directory.invariants.backups import deployment, repositories, restores, stored_folders
 from directory.invariants.bulk import bulk_acts
 from directory.invariants.rule import Rule
 
@@ -227,6 +227,13 @@ RULES = (
         "Each device has one repository",
         repositories.one_of_each_device,
         "Both have one folder on the disk: delete the row of the older archive in the database, and its repository with it.",
+    ),
+    Rule("I17.9", "Requested restores are in the audit trail, as they are", restores.in_the_audit_trail, _BY_HAND),
+    Rule(
+        "I17.10",
+        "No requested restore waits for ever",
+        restores.none_waits_for_ever,
+        "Look under Status whether the worker for mail runs: it ends them once an hour.",
     ),
     Rule(
         "I18.1",

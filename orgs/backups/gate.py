@@ -15,9 +15,10 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from orgs.models import ArchiveState, Device, RepositoryLocation
+from orgs.models import ArchiveState, Device, RepositoryLocation, RestoreJob
 from orgs.prepared_query import PreparedQuery
 
+RESTORE_WAITS: Final = "restore_waits"
 # How long a client waits before it asks again about an archive that is on its way.
 RETRY_SECONDS = 60
 
@@ -129,7 +130,10 @@ def of_token(token: str) -> BackupState | None:
 
 
 def with_details(token: str, *columns: str) -> tuple[BackupState | None, Mapping[str, Any]]:
-    """Return the state of the device with this token, and these columns of it, by one query; nothing if no device has it."""
+    """Return the state of the device with this token, and these columns of it, by one query; nothing if no device has it.
+
+    The column ``RESTORE_WAITS`` is whether the device was asked to restore something that it has not done yet.
+    """
     rows = _by_digest(columns).rows(digest(token))
     return (_of_rows(rows), rows[0]) if rows else (None, {})
 
@@ -160,6 +164,8 @@ def _rows(devices: QuerySet[Any], more: Collection[str] = ()) -> QuerySet[Any, A
     custodians = apps.get_model("orgs", "Custodian").objects
     on_hold = Exists(custodians.filter(user=OuterRef("user"), released_at=None, matter__closed_at=None))
     columns: dict[str, Any] = {"on_hold": on_hold}
+    if RESTORE_WAITS in more:
+        columns[RESTORE_WAITS] = Exists(RestoreJob.objects.waiting().filter(device=OuterRef("pk")))
     rows: QuerySet[Any, Any] = (
         devices.order_by()
         .annotate(**columns)

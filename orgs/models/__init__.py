@@ -8,6 +8,7 @@ from orgs.models.backups.backup_reports import BackupReport
 from orgs.models.backups.deployment_policies import DeployedDevice, DeploymentPolicy, DeploymentRefusal
 from orgs.models.backups.device_tokens import DeviceToken
 from orgs.models.backups.repositories import KeyHolder, Repository, RepositoryLocation
+from orgs.models.backups.restore_jobs import RestoreJob, RestoreState
 from orgs.models.devices import Device
 from orgs.models.legal_holds import Custodian, Matter
 from orgs.models.matter_events import MatterEvent, MatterEventKind
@@ -43,6 +44,8 @@ __all__ = [
     "RenewedKey",
     "Repository",
     "RepositoryLocation",
+    "RestoreJob",
+    "RestoreState",
     "Role",
     "RoleGrant",
     "SetBy",

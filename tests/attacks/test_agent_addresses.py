@@ -37,8 +37,9 @@ NEEDED = {
     "agent:me": "a token",
     "agent:archive": "a token",
     "agent:report": "a token",
+    "agent:restore-ended": "a token",
 }
-POSTED = ("register", "deploy", "devices", "replace", "archive", "report")
+POSTED = ("register", "deploy", "devices", "replace", "archive", "report", "jobs/1")
 BODIES: tuple[bytes, ...] = (
     b"",
     b"null",

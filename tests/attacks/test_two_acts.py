@@ -46,6 +46,15 @@ HARMLESS = {
     # A device backs up what its user may back up; to sign in on devices of those who hold more is refused.
     "orgs.actions.backups.new_archives": {"begin"},
     "orgs.actions.backups.tokens": {"issue"},
+    # Whose files they restore holds no more than they do, else it is refused.
+    "orgs.actions.restores.downloads": {"begin"},
+    "orgs.actions.restores.requested_restores": {
+        "request",
+        "cancel",
+        "report",
+        "expire",
+        "refuse_files_of_those_who_hold_more",
+    },
     # Only the user who has signed in acts here, on devices of their own.
     "orgs.actions.device_registration": {"register", "replace"},
     # Who registers silently is never more than a plain backup user (tests/attacks/test_deployment.py).

@@ -1,9 +1,11 @@
-"""What a registered device asks and says: whether it may back up, for a new archive, and how a backup ended."""
+"""What a registered device asks and says: whether it may back up, for a new archive, how a backup or a restore ended."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
@@ -16,15 +18,19 @@ from console.security.devices import unknown_tokens
 from orgs.actions.backups import backup_reports, new_archives
 from orgs.actions.backups.backup_reports import MOST_AN_HOUR, ReportedBackup
 from orgs.actions.errors import Refused
+from orgs.actions.restores import requested_restores
 from orgs.backups import gate
 from orgs.backups.gate import BackupState
-from orgs.models import KeyHolder
+from orgs.models import KeyHolder, RestoreJob, RestoreState
 from orgs.models.backups.backup_reports import LONGEST_MESSAGE
 from orgs.rules.actors import Actor
 
 ASK_AGAIN_SECONDS = 30
 # PostgreSQL's largest numbers of these columns.
 _MOST_BYTES, _MOST_SECONDS, _MOST_EXIT_CODE = 2**63 - 1, 2**31 - 1, 255
+# How many requested restores one answer has.
+_MOST_JOBS = 5
+_ENDS = frozenset({RestoreState.DONE.value, RestoreState.FAILED.value})
 _DETAILS = (
     "name",
     "user__username",
@@ -32,6 +38,7 @@ _DETAILS = (
     "last_connected",
     "token__used_at",
     "archives__repository__key_holder",
+    gate.RESTORE_WAITS,
 )
 # How a program names itself in the header User-Agent.
 _PROGRAM = re.compile(r"rollcall-agent/([0-9A-Za-z.+-]{1,32})(?:\s|$)")
@@ -66,9 +73,41 @@ def me(request: HttpRequest) -> HttpResponse:
             "org": details["user__org__name"],
             "ask_again_seconds": ASK_AGAIN_SECONDS,
             "key_holder": details["archives__repository__key_holder"] or KeyHolder.ROLLCALL,
-            "jobs": [],
+            "jobs": _jobs(state, at) if refusal is None and details[gate.RESTORE_WAITS] else [],
         }
     )
+
+
+def _jobs(state: BackupState, at: datetime) -> list[dict[str, Any]]:
+    """Return the restores that this device is to do, a few at a time; without a target each goes into a folder of its own."""
+    jobs = RestoreJob.objects.filter(device=state.device_id).to_be_done(at=at)[:_MOST_JOBS]
+    return [
+        {"id": job.pk, "snapshot": job.snapshot, "paths": job.paths, "target": "", "by": job.requested_by}
+        for job in jobs
+    ]
+
+
+@agent_address("POST")
+def restore_ended(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take how a requested restore ended, also from a device that may not restore any more."""
+    state, at = _device(request), timezone.now()
+    body = body_of(request)
+    ended = text_of(body, "state", most=16)
+    if ended not in _ENDS:
+        raise AgentRefusal(
+            400, "bad-request", _("This field is none of done and failed: %(name)s.") % {"name": "state"}
+        )
+    is_known = requested_restores.report(
+        device_id=state.device_id,
+        job_id=pk,
+        state=RestoreState(ended),
+        message=_message(body),
+        by=_device_as_actor(state),
+        at=at,
+    )
+    if not is_known:
+        raise AgentRefusal(404, "no-job", _("This restore was not requested from this device."))
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
 @agent_address("POST")
@@ -103,12 +142,9 @@ def report(request: HttpRequest) -> HttpResponse:
 
 def _report(request: HttpRequest) -> ReportedBackup:
     body = body_of(request)
-    message = body.get("message", "")
-    if not isinstance(message, str):
-        raise AgentRefusal(400, "bad-request", _("This field is no text, or too long: %(name)s.") % {"name": "message"})
     return ReportedBackup(
         exit_code=number_of(body, "exit_code", most=_MOST_EXIT_CODE, needed=True),
-        message=_shown(message)[:LONGEST_MESSAGE],
+        message=_message(body),
         files=number_of(body, "files", most=_MOST_BYTES),
         read_bytes=number_of(body, "read_bytes", most=_MOST_BYTES),
         new_bytes=number_of(body, "new_bytes", most=_MOST_BYTES),
@@ -117,9 +153,12 @@ def _report(request: HttpRequest) -> ReportedBackup:
     )
 
 
-def _shown(message: str) -> str:
-    """Return a message with line ends, but without other characters that can't be shown or stored."""
-    return "".join(sign for sign in message if sign in "\n\t" or sign.isprintable())
+def _message(body: dict[str, Any]) -> str:
+    """Return the message with line ends, but without other characters that can't be shown or stored; a long one is cut."""
+    message = body.get("message", "")
+    if not isinstance(message, str):
+        raise AgentRefusal(400, "bad-request", _("This field is no text, or too long: %(name)s.") % {"name": "message"})
+    return "".join(sign for sign in message if sign in "\n\t" or sign.isprintable())[:LONGEST_MESSAGE]
 
 
 def _device(request: HttpRequest) -> BackupState:

@@ -17,4 +17,5 @@ urlpatterns = [
     path("me", device_calls.me, name="me"),
     path("archive", device_calls.archive, name="archive"),
     path("report", device_calls.report, name="report"),
+    path("jobs/<int:pk>", device_calls.restore_ended, name="restore-ended"),
 ]

@@ -19,6 +19,7 @@ from orgs.models import (
     MoveTarget,
     Repository,
     RepositoryLocation,
+    RestoreJob,
 )
 from orgs.models.encrypted_text import Sealed
 
@@ -81,12 +82,16 @@ def tokens_are_hashes(_at: datetime) -> Iterator[str]:
 
 
 def no_password_in_the_open(_at: datetime) -> Iterator[str]:
-    """No report of a backup, no error of a move, no entry of the audit trail and no mail holds the password of a repository."""
+    """No report of a backup or a restore, no error of a move, no entry of the audit trail and no mail holds the password of a repository."""
     passwords = dict(Repository.objects.exclude(password="").values_list("archive__device", "password"))
     reports = BackupReport.objects.exclude(message="").order_by("pk").values_list("pk", "device", "message")
     for pk, device, message in reports.iterator():
         if _holds(message, passwords.get(device)):
             yield f"report {pk} of device {device} holds the password of its repository"
+    restores = RestoreJob.objects.exclude(message="").order_by("pk").values_list("pk", "device", "message")
+    for pk, device, message in restores.iterator():
+        if _holds(message, passwords.get(device)):
+            yield f"restore {pk} of device {device} holds the password of its repository"
     moves = ArchiveMove.objects.exclude(error="").order_by("pk").values_list("pk", "archive__device", "error")
     for pk, device, error in moves.iterator():
         if _holds(error, passwords.get(device)):

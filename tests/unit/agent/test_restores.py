@@ -111,6 +111,13 @@ class TestARequestedRestore:
         assert console.received("/agent/jobs/7") == [{"state": "done", "message": f"Restored to {target}."}]
         assert "--include=/home/ada/\\[1\\].txt" in registered.restic_runs()[0]["arguments"]
 
+    def test_is_named_by_the_status(self, console: FakeConsole, registered: Computer) -> None:
+        console.sends("GET /agent/me", 200, request(registered))
+
+        assert (
+            "Restores:    1 requested by an administrator, done at the next backup" in registered.run("status").stdout
+        )
+
     def test_is_not_done_twice_where_its_report_was_lost(self, console: FakeConsole, registered: Computer) -> None:
         console.sends("GET /agent/me", 200, request(registered))
         console.sends("POST /agent/jobs/7", 503, "the console starts")

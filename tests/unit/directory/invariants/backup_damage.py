@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 
 from orgs.actions import devices
+from orgs.actions.audit import Fact, note
 from orgs.actions.deployment import deployment_policies
 from orgs.actions.deployment.policy_values import PolicyValues
 from orgs.backups import root_marks
@@ -26,6 +27,7 @@ from orgs.models import (
     Org,
     Repository,
     RepositoryLocation,
+    RestoreJob,
 )
 from orgs.rules.actors import SYSTEM
 from tests.archive_folders import make_repository
@@ -116,6 +118,21 @@ def a_device_more_than_its_policy_may_bring() -> None:
     _bring(policy, Device.objects.exclude(pk=Device.objects.earliest("pk").pk).earliest("pk"))
 
 
+def a_restore_that_nobody_requested() -> None:
+    RestoreJob.objects.create(
+        device=Device.objects.earliest("pk"), snapshot="ab" * 32, requested_by="ada", requested_at=datetime.now(UTC)
+    )
+
+
+def a_restore_that_waits_for_ever() -> None:
+    device = Device.objects.earliest("pk")
+    job = RestoreJob.objects.create(
+        device=device, snapshot="ab" * 32, paths=["/etc"], requested_by="ada", requested_at=AT - timedelta(days=900)
+    )
+    after = {"restore": job.pk, "snapshot": job.snapshot, "paths": job.paths}
+    note([Fact("device", device.pk, device.name, after=after)], action="restore requested", by=SYSTEM, at=AT)
+
+
 DAMAGE = {
     "I17.1": a_repository_in_cold_storage_of_a_live_archive,
     "I17.2": a_move_without_a_repository,
@@ -128,4 +145,6 @@ DAMAGE = {
     "I18.1": a_deployment_token_in_a_refusal,
     "I18.2": a_policy_that_lasts_longer_past_the_audit_trail,
     "I18.3": a_device_more_than_its_policy_may_bring,
+    "I17.9": a_restore_that_nobody_requested,
+    "I17.10": a_restore_that_waits_for_ever,
 }
