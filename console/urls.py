@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("bulk-acts/", include("console.views.bulk_acts.urls")),
     path("roles/", include("console.views.roles.urls")),
     path("devices/", include("console.views.devices.urls")),
+    path("restores/", include("console.views.restores.urls")),
     path("deployment/", include("console.views.deployment.urls")),
     path("archives/", include("console.views.archives.urls")),
     path("legal-holds/", include("console.views.legal_holds.urls")),

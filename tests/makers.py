@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.test import Client
+from django.utils import timezone
 
 from directory.models import Alert, AlertKind, FinishedUpload, LdapServer, Run, RunChange, RunServer, RunState, Trigger
 from directory.provisioning import outcome_rows
@@ -29,6 +30,7 @@ from orgs.models import (
     Matter,
     Org,
     PreservationPolicy,
+    RestoreJob,
     Role,
     User,
 )
@@ -156,6 +158,13 @@ def make_finished_upload(org: Org, *, by: User | None = None, username: str = "w
         created=1,
         total=len(rows),
         rows=outcome_rows.packed(rows),
+    )
+
+
+def make_restore_job(device: Device) -> RestoreJob:
+    """Make a restore that waits for the computer of a device; it was requested now."""
+    return RestoreJob.objects.create(
+        device=device, snapshot="ab" * 32, paths=["/home"], requested_by="ada", requested_at=timezone.now()
     )
 
 

@@ -16,6 +16,7 @@ from console.presenters import status
 from console.security.second_factors.required_by_role import is_missing
 from orgs.models import User
 from orgs.permissions import Permission
+from orgs.rules.restore_rights import SOME_RESTORES
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,11 @@ class _MenuPage(NamedTuple):
     name: str
     icon: str
     permission: Permission
+    others: tuple[Permission, ...] = ()
+
+    def is_open_to(self, user: User) -> bool:
+        """Return whether the menu of this user has the page: by its permission, or by one of the others."""
+        return any(user.may(each) for each in (self.permission, *self.others))
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
@@ -82,6 +88,7 @@ _MENU: tuple[tuple[str | Promise, tuple[_MenuPage, ...]], ...] = (
             _MenuPage(_("Bulk acts"), "bulk_acts:list", "list-checks", Permission.USER_READ),
             _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
             _MenuPage(_("Archives"), "archives:list", "archive", Permission.COMPUTER_READ),
+            _MenuPage(_("Restore files"), "restores:list", "archive-restore", SOME_RESTORES[0], SOME_RESTORES[1:]),
             _MenuPage(_("Deployment"), "deployment:list", "monitor-down", Permission.COMPUTER_READ),
             _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
             _MenuPage(_("Roles"), "roles:list", "key-round", Permission.USER_READ),
@@ -104,7 +111,7 @@ _MENU: tuple[tuple[str | Promise, tuple[_MenuPage, ...]], ...] = (
 def _groups(request: HttpRequest, user: User) -> list[MenuGroup]:
     """Return the groups that have a page for this user."""
     groups = [
-        MenuGroup(title, [_menu_item(request, page) for page in pages if user.may(page.permission)])
+        MenuGroup(title, [_menu_item(request, page) for page in pages if page.is_open_to(user)])
         for title, pages in _MENU
     ]
     return [group for group in groups if group.items]

@@ -87,13 +87,16 @@ def closed_reason(user: User) -> str:
 View = Callable[Concatenate[ConsoleRequest, P], HttpResponseBase]
 
 
-def require(permission: Permission) -> Callable[[View[P]], View[P]]:
-    """Allow a page to holders of the permission, for their own org or every org; the view limits the objects."""
+def require(permission: Permission, *others: Permission) -> Callable[[View[P]], View[P]]:
+    """Allow a page to holders of the permission, or of one of the others; the view limits the objects.
+
+    It counts for their own org or for every org.
+    """
 
     def guard(view: View[P]) -> View[P]:
         @functools.wraps(view)
         def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not request.user.may(permission):
+            if not any(request.user.may(each) for each in (permission, *others)):
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 

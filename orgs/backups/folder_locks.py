@@ -44,6 +44,21 @@ def locked(root: StorageRoot, guid: str) -> Iterator[int]:
             os.close(descriptor)
 
 
+def is_locked(root: StorageRoot, guid: str) -> bool:
+    """Return whether a process works on the folders of this archive now; those who only read take no lock."""
+    try:
+        descriptor = os.open(root.lock(guid), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _acquire(path: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, FILE_MODE)

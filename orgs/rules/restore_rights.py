@@ -13,9 +13,9 @@ from orgs.models.devices import DeviceQuerySet
 from orgs.permissions import Permission
 
 # How much a role with a limit of size may restore at a time.
-LIMITED_BYTES: Final = 250 * 10**6
+LIMITED_BYTES: Final = 250 * 1024**2
 # How much anybody may download at a time: the console has few places for downloads. A restore to the computer has no limit.
-LARGEST_DOWNLOAD: Final = 2 * 10**9
+LARGEST_DOWNLOAD: Final = 2 * 1024**3
 
 
 class RestoreWay(StrEnum):
@@ -34,6 +34,15 @@ _PERMISSIONS: Final = {
         Permission.PUSH_RESTORE_PERSONAL,
     ),
 }
+
+
+# Who has none of them restores nothing; a permission without a limit implies the one with a limit.
+SOME_RESTORES: Final = (
+    Permission.RESTORE_PERSONAL,
+    Permission.RESTORE_LIMITED,
+    Permission.PUSH_RESTORE_PERSONAL,
+    Permission.PUSH_RESTORE_LIMITED,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +76,3 @@ def restorable_by(viewer: User) -> DeviceQuerySet:
             condition |= Q(user=viewer.pk)
     found: DeviceQuerySet = devices.filter(condition)
     return found
-
-
-def may_restore_something(viewer: User) -> bool:
-    """Return whether a role of the viewer lets them restore anything, of whomever."""
-    return any(viewer.may(permission) for all_three in _PERMISSIONS.values() for permission in all_three)

@@ -29,6 +29,7 @@ ADMITTED: dict[Permission, frozenset[str]] = {
     Permission.COMPUTER: frozenset({ORG_ADMIN, SERVER_ADMIN, SYSADMIN}),
     Permission.COMPUTER_READ: frozenset({ORG_ADMIN, MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.ALL_USER_READ: frozenset({MANAGER, SERVER_ADMIN, SYSADMIN}),
+    Permission.RESTORE_PERSONAL: frozenset({ORG_ADMIN, MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.SYSTEM: frozenset({SERVER_ADMIN, SYSADMIN}),
     Permission.ADMIN: frozenset({SYSADMIN}),
 }
@@ -51,6 +52,7 @@ KINDS = {
     "roles": "role",
     "devices": "device",
     "archives": "archive",
+    "restores": "device",
     "deployment": "deployment",
     "legal_holds": "matter",
     "ldap_servers": "server",
@@ -61,7 +63,7 @@ KINDS = {
 # Only who chose the users finds the question.
 OF_ONE_PERSON = {"bulk_acts:ask"}
 # Areas whose objects belong to an org: nobody finds those of another company.
-SCOPED = ("users", "orgs", "devices", "archives", "deployment", "legal_holds", "bulk_acts")
+SCOPED = ("users", "orgs", "devices", "archives", "restores", "deployment", "legal_holds", "bulk_acts")
 
 
 @dataclass(frozen=True, slots=True)

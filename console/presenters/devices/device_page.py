@@ -23,6 +23,7 @@ from orgs.backups import gate
 from orgs.backups.gate import Refusal
 from orgs.models import AuditEntry, DeployedDevice, Device, User
 from orgs.permissions import Permission
+from orgs.rules.restore_rights import RestoreWay, right
 
 _TABS: tuple[tuple[str, str | Promise, Permission], ...] = (
     ("detail", _("Overview"), Permission.COMPUTER_READ),
@@ -87,12 +88,23 @@ def device_head(device: Device, viewer: User, *, tab: str) -> DeviceHead:
         backs_up_as=backs_up_as,
         backs_up=_backs_up(backs_up_as, owner) if backs_up_as is not None else "",
         acts=DEVICE_ACTS.offered(device, viewer),
-        tabs=[
-            Tab(label, reverse(f"devices:{name}", args=[device.pk]), current=name == tab)
-            for name, label, permission in _TABS
-            if viewer.may(permission)
-        ],
+        tabs=[*_tabs(device, viewer, tab), *_restores(device, viewer)],
     )
+
+
+def _tabs(device: Device, viewer: User, tab: str) -> list[Tab]:
+    return [
+        Tab(label, reverse(f"devices:{name}", args=[device.pk]), current=name == tab)
+        for name, label, permission in _TABS
+        if viewer.may(permission)
+    ]
+
+
+def _restores(device: Device, viewer: User) -> list[Tab]:
+    """Return the way to the files of the device, for those who may restore them."""
+    if not any(right(viewer, device, way) for way in RestoreWay):
+        return []
+    return [Tab(gettext("Restore files"), reverse("restores:detail", args=[device.pk]))]
 
 
 def _backs_up(other: Device, owner: User) -> str:

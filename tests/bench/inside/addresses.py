@@ -16,6 +16,7 @@ from console.listing.listing import PAGE_SIZES
 from directory.models import BulkAct, LdapServer, Run, RunChange
 from orgs.models import Archive, DeploymentPolicy, Device, Matter, Role, User
 from tests.bench.inside.filling import NOW
+from tests.makers import make_restore_job
 
 LISTS = {"list", "dashboard"}
 DETAILS = {"detail", "change", "edit", "apply", "undo", "delete"}
@@ -74,9 +75,12 @@ def _example(name: str, argument: str) -> Any:
     change = RunChange.objects.filter(run=runs.filter(simulated=name == "runs:apply")[0]).order_by("-pk")[0]
     if argument == "change_pk":
         return change.pk
+    if argument == "job_pk":
+        return make_restore_job(Device.objects.order_by("-pk")[0]).pk
     examples = {
         "users": Device.objects.order_by("-pk")[0].user_id,
         "devices": Device.objects.order_by("-pk")[0].pk,
+        "restores": Device.objects.order_by("-pk")[0].pk,
         "archives": Archive.objects.order_by("-pk")[0].pk,
         "orgs": User.objects.order_by("-pk")[0].org_id,
         "roles": Role.objects.get(name="PROe User").pk,

@@ -41,6 +41,7 @@ from tests.makers import (
     make_matter,
     make_org,
     make_policy,
+    make_restore_job,
     make_role,
     make_run,
     make_server,
@@ -111,6 +112,7 @@ def make_world() -> dict[str, Any]:
         "matter": make_matter("Inquiry", worker, org=left),
         "policy": make_policy("Mail only", left),
         "deployment": make_deployment_policy("Laptops", left, brought=make_device(worker, "deployed")),
+        "job": make_restore_job(worker.devices.get(name="laptop")),
         "alert": make_alert(),
         "act": done(BulkKind.UNBLOCK, [worker, stranger], by=User.objects.get(username="ada")),
         "upload": make_finished_upload(left, by=olga),
@@ -128,6 +130,7 @@ def address(page: str, world: dict[str, Any]) -> str:
         "roles": world["role"].pk,
         "devices": world["devices"][0].pk,
         "archives": world["devices"][0].archives.get().pk,
+        "restores": world["devices"][0].pk,
         "deployment": world["deployment"].pk,
         "legal_holds": world["matter"].pk,
         "ldap_servers": world["server"].pk,
@@ -139,6 +142,8 @@ def address(page: str, world: dict[str, Any]) -> str:
     arguments = {"pk": ids[page.partition(":")[0]]} if "pk" in converters else {}
     if "change_pk" in converters:
         arguments["change_pk"] = world["change"].pk
+    if "job_pk" in converters:
+        arguments["job_pk"] = world["job"].pk
     if "policy_pk" in converters:
         arguments["policy_pk"] = world["policy"].pk
     if "upload_pk" in converters:
@@ -218,6 +223,9 @@ EXPECTED = {
     "archives": ADMINISTRATORS,
     "archives:keep-longer": {"ada", "sam", "olga"},
     "archives:keep-one-longer": {"ada", "sam", "olga"},
+    "restores": ADMINISTRATORS,
+    # They reach the org of mona's limited role, but not its computers.
+    "restores:cancel": {"ada", "sam", "olga"},
     "deployment": ADMINISTRATORS,
     **{
         f"deployment:{act}": {"ada", "sam", "olga"}
@@ -271,6 +279,10 @@ class TestEveryPage:
             if place in OF_ONE_PERSON:
                 # Only who prepared the act finds the question; it is answered already.
                 assert status == (302 if name == "ada" else 403 if name in {"pat", "mona"} else 404), (name, status)
+                continue
+            if name == "sam" and "pk" in PAGES[place].pattern.converters and place.startswith("restores:"):
+                # His restores reach his own org only, and his org is another one.
+                assert status in {404, 405}, (name, status)
                 continue
             assert status in ({200, 405} if name in allowed else {403, 405}), (name, status)
 
@@ -359,6 +371,7 @@ class TestLists:
             *("users:list", "users:export", "devices:list", "devices:export", "orgs:list", "roles:list"),
             *("archives:list", "archives:export", "archives:by-org", "archives:by-org-export", "archives:due"),
             *(
+                "restores:list",
                 "deployment:list",
                 "legal_holds:list",
                 "ldap_servers:list",

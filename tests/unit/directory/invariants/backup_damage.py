@@ -28,6 +28,7 @@ from orgs.models import (
     Repository,
     RepositoryLocation,
     RestoreJob,
+    RestoreState,
 )
 from orgs.rules.actors import SYSTEM
 from tests.archive_folders import make_repository
@@ -120,7 +121,12 @@ def a_device_more_than_its_policy_may_bring() -> None:
 
 def a_restore_that_nobody_requested() -> None:
     RestoreJob.objects.create(
-        device=Device.objects.earliest("pk"), snapshot="ab" * 32, requested_by="ada", requested_at=datetime.now(UTC)
+        device=Device.objects.earliest("pk"),
+        snapshot="ab" * 32,
+        state=RestoreState.DONE,
+        requested_by="ada",
+        requested_at=AT,
+        ended_at=AT,
     )
 
 
