@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
+from console.http import view_guards
 from console.http.unavailable import RETRY_AFTER, trouble_of
 
 P = ParamSpec("P")
@@ -48,7 +49,7 @@ def agent_address(*methods: str) -> Callable[[View[P]], View[P]]:
             response.headers.setdefault("Cache-Control", "no-store")
             return response
 
-        guarded.for_agents = True  # type: ignore[attr-defined]  # the tests that walk all addresses read it
+        view_guards.note(guarded, for_agents=True)
         return guarded
 
     return guard

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
+from console.http import view_guards
 from console.http.page_requests import PageRequest as HtmxRequest
 from console.security import kept_forms, security_log, sign_in_reasons
 from console.security.sessions import is_confirmed
@@ -100,7 +101,7 @@ def require(permission: Permission, *others: Permission) -> Callable[[View[P]], 
                 raise PermissionDenied
             return view(request, *args, **kwargs)
 
-        guarded.permission = permission  # type: ignore[attr-defined]  # the test that walks all pages reads it
+        view_guards.note(guarded, permission=permission)
         return guarded
 
     return guard
@@ -116,8 +117,7 @@ def confirmed(view: View[P]) -> View[P]:
     def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         return view(request, *args, **kwargs) if is_confirmed(request) else ask_to_confirm(request)
 
-    # The test that walks all pages reads it, and whoever asks before a form is sent.
-    guarded.confirmed = True  # type: ignore[attr-defined]  # functions have no such field
+    view_guards.note(guarded, confirmed=True)
     return guarded
 
 
@@ -128,7 +128,7 @@ def confirmed_if(check: Callable[..., bool]) -> Callable[[View[P]], View[P]]:
     """
 
     def noted(view: View[P]) -> View[P]:
-        view.confirmed_if = check  # type: ignore[attr-defined]  # functions have no such field
+        view_guards.note(view, confirmed_if=check)
         return view
 
     return noted

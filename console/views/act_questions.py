@@ -28,7 +28,7 @@ class Question:
     """What a page asks: the words of title and button, the effects, and what follows if it is confirmed.
 
     ``action`` is called with actor and time. ``done`` makes the sentence that is shown afterwards. ``undo`` says how to
-    go back. ``given`` has the hidden fields that repeat the choice.
+    go back. ``given`` has the hidden fields that repeat the choice. After an act that ``ends_subject`` the list is shown.
     """
 
     title: str | Promise
@@ -38,6 +38,7 @@ class Question:
     done: Callable[[Any], str]
     undo: str | Promise = ""
     given: list[tuple[str, int]] = field(default_factory=list)
+    ends_subject: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class SubjectKind(Generic[Subject]):
     """A kind of thing that has acts, such as users: how its pages find, name and show it.
 
     ``key`` is its name in the words of acts (``%(user)s``), ``in_templates`` in templates, ``ids`` the
-    argument of its actions, ``area`` the namespace of its pages.
+    argument of its actions (a list, or with ``one_at_a_time`` the id), ``area`` the namespace of its pages.
     ``find`` returns a subject that the viewer may change; for all others the page is not there. ``who`` is the template
     that shows which one it is, ``back`` the words of the way back, and ``changed`` why an act does not fit any more.
     """
@@ -62,6 +63,11 @@ class SubjectKind(Generic[Subject]):
     who: str
     back: Promise
     changed: Promise
+    one_at_a_time: bool = False
+
+    def argument(self, subject: Subject) -> dict[str, Any]:
+        """Return the argument by which an action gets the subject."""
+        return {self.ids: subject.pk if self.one_at_a_time else [subject.pk]}
 
     def address(self, subject: Subject) -> str:
         """Return the address of the subject's own page."""
@@ -83,8 +89,9 @@ class SubjectKind(Generic[Subject]):
             return self.refuse(request, subject, act, refusal)
         confirmation = question()
         if request.method == "POST":
-            back = self.address(subject)
-            return carry_out(request, confirmation.action, done=confirmation.done, back=back)
+            own = self.address(subject)
+            back = reverse(f"{self.area}:list") if confirmation.ends_subject else own
+            return carry_out(request, confirmation.action, done=confirmation.done, back=back, refused=own)
         return self._page(request, subject, act, question=confirmation, refusal="")
 
     def refuse(self, request: ConsoleRequest, subject: Subject, act: StrEnum, refusal: str) -> HttpResponse:

@@ -36,6 +36,7 @@ class StateAct(Generic[Subject]):
     action: Callable[..., Any]
     done: Promise | Callable[[Subject, Any], str]
     undo: str | Promise = ""
+    ends_subject: bool = False
 
     def page(self) -> Callable[..., HttpResponseBase]:
         """Return the page of the act: it shows the effects and asks, then carries the act out."""
@@ -53,9 +54,10 @@ class StateAct(Generic[Subject]):
             title=self.title % {self.kind_of_subject.key: self.kind_of_subject.name(subject)},
             button=self.button,
             effects=self.effects(subject, timezone.now()),
-            action=partial(self.action, **{self.kind_of_subject.ids: [subject.pk]}),
+            action=partial(self.action, **self.kind_of_subject.argument(subject)),
             done=partial(self._done, subject),
             undo=self.undo,
+            ends_subject=self.ends_subject,
         )
 
     def _done(self, subject: Subject, result: Any) -> str:

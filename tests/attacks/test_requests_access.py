@@ -9,6 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from console.admin import data_fixes
+from console.http.view_guards import guards_of
 from orgs.models import User
 from tests.attacks import urls
 from tests.attacks.address_table import NEEDED
@@ -78,7 +79,7 @@ class TestEveryPage:
 
     @pytest.mark.parametrize("name", ["runs:apply", "runs:undo"])
     def test_that_is_dangerous_wants_the_password_again(self, name: str) -> None:
-        assert getattr(PAGES[name].view, "confirmed", False)
+        assert guards_of(PAGES[name].view).confirmed
 
 
 @pytest.mark.whole

@@ -13,6 +13,7 @@ from django.test import RequestFactory
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from console.admin import EDITABLE, data_fixes
+from console.http.view_guards import guards_of
 from orgs.permissions import Permission
 from tests.attacks.address_table import NEEDED
 from tests.attacks.world import MANAGER, ORG_ADMIN, PLAIN, SERVER_ADMIN, SYSADMIN, World
@@ -82,7 +83,7 @@ class Page:
     @property
     def permission(self) -> Permission | None:
         """The permission that the view requires, as its guard has it."""
-        return getattr(self.view, "permission", None)
+        return guards_of(self.view).permission
 
     @property
     def needed(self) -> Permission:
@@ -125,7 +126,7 @@ def _walk(resolver: URLResolver, namespace: str = "", names: tuple[str, ...] = (
 
 _EVERY = {page.name: page for page in _walk(get_resolver())}
 # What programs on devices ask has no session, no form and no page: tests/attacks/test_agent_addresses.py attacks it.
-FOR_AGENTS = {name: page for name, page in _EVERY.items() if getattr(page.view, "for_agents", False)}
+FOR_AGENTS = {name: page for name, page in _EVERY.items() if guards_of(page.view).for_agents}
 PAGES = {name: page for name, page in _EVERY.items() if name not in FOR_AGENTS}
 GUARDED = [name for name in PAGES if name not in OPEN]
 POSTED = [name for name in PAGES if "POST" in PAGES[name].methods]

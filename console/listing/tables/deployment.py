@@ -33,7 +33,7 @@ class DeploymentPolicyTable(Table):
     expires_at = TimeColumn(verbose_name=_("Expires"))
 
     class Meta:
-        empty_text = _("There are no deployment policies yet. A policy lets an installer register computers silently.")
+        empty_text = _("There are no deployment policies yet.")
 
     def render_name(self, record: DeploymentPolicy) -> SafeString:
         return link(address_of("deployment:detail", record.pk), record.name)

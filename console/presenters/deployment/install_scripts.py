@@ -68,7 +68,10 @@ def page(*, token: str = "") -> InstallPage:
             InstallScript(
                 "macos",
                 _("macOS: Jamf"),
-                _("Jamf runs it as root. Parameter 4 is the address of Rollcall, parameter 5 the token."),
+                _(
+                    "Jamf runs it as root. Parameters 4 (address) and 5 (token) can stay empty; what stands there counts instead, and "
+                    "everybody at the Mac can read it while the script runs."
+                ),
                 _shell("Installs rollcall-agent on macOS, and registers this Mac.", values, "macos"),
             ),
             InstallScript(
@@ -97,7 +100,8 @@ def _part(name: str) -> str:
 
 def _shell(about: str, values: dict[str, str], system: str) -> str:
     assignments = "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
-    return f"#!/bin/sh\n# {about}\nset -eu\n{assignments}\n{_part(f'{system}_person.sh')}\n{_part(f'{system}.sh')}"
+    parts = "\n".join(_part(name) for name in (f"{system}_person.sh", f"{system}.sh", "install.sh"))
+    return f"#!/bin/sh\n# {about}\nset -eu\n{assignments}\n{parts}"
 
 
 def _powershell(about: str, values: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Presents one deployment policy: its state, what it brought by day, what it refused, and what its acts would change."""
+"""Presents one deployment policy: its state, what it brought by day, what it refused, and its acts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from django.utils.translation import gettext_lazy as _
 
 from console.elements import policy_states
 from console.elements.badges import Badge
-from console.elements.effects import Effect
 from console.elements.tabs import Tab
 from console.forms.deployment.policies import orgs_for_policies
+from console.presenters.deployment.policy_acts import POLICY_ACTS
+from console.presenters.offered_acts import OfferedActs
 from orgs.models import DeployedDevice, DeploymentPolicy, DeploymentRefusal, Device, User
 from orgs.permissions import Permission
 
@@ -39,6 +40,7 @@ class PolicyPage:
     """
 
     state: Badge
+    acts: OfferedActs
     tabs: list[Tab]
     device_count: int
     hidden_count: int
@@ -66,6 +68,7 @@ def policy_page(policy: DeploymentPolicy, viewer: User, *, tab: str, at: datetim
     days = [DayCount(day, number) for day, number in by_day.annotate(Count("pk")).order_by("-day")[:_DAYS]]
     return PolicyPage(
         state=policy_states.state_of(policy, device_count=count, at=at),
+        acts=POLICY_ACTS.offered(policy, viewer),
         tabs=[
             Tab(label, reverse(f"deployment:{name}", args=[policy.pk]), current=name == tab)
             for name, label in (("detail", _("What it brought")), ("install", _("Commands")))
@@ -76,30 +79,3 @@ def policy_page(policy: DeploymentPolicy, viewer: User, *, tab: str, at: datetim
         earlier_count=count - sum(each.count for each in days),
         refusals=list(policy.refusals.all()[:_REFUSALS]),
     )
-
-
-def act_effects(policy: DeploymentPolicy, question: str) -> list[Effect]:
-    """Return what an act on a policy would change, with counts."""
-    count = policy.deployed_devices.count()
-    stay = Effect(_("Stay"), count, _("Devices that came by it go on as they are."), icon="monitor")
-    changes = {
-        "renew_token": Effect(
-            _("End"),
-            1,
-            _("The present token counts no longer: computers that still get it are refused."),
-            "key-round",
-            "out",
-        ),
-        "enable": Effect(_("Open"), 1, _("Computers with its token register again."), "circle-check", "back"),
-        "disable": Effect(
-            _("Refuse"), 1, _("Computers with its token are refused until it is enabled again."), "ban", "out"
-        ),
-        "delete": Effect(
-            _("Delete"),
-            1,
-            _("Its token counts no longer. It does not come back, and its refusals are gone."),
-            "trash-2",
-            "out",
-        ),
-    }
-    return [changes[question], stay]

@@ -1,4 +1,4 @@
-"""The pages that make, edit, enable, disable and delete a deployment policy, and renew its token."""
+"""The pages that make and edit a deployment policy, and renew its token."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -16,14 +15,12 @@ from django.views.decorators.http import require_http_methods
 
 from console.forms.deployment.policies import DeploymentPolicyForm
 from console.http.page_requests import render_page
-from console.presenters.deployment import install_scripts, policy_page
+from console.presenters.deployment import install_scripts, policy_effects, policy_page
 from console.security.access import ConsoleRequest, author, confirmed, require
-from console.views.acts import carry_out
 from console.views.deployment.policy_access import managed_policy
 from directory.input_errors import Refused
 from orgs.actions.deployment import deployment_policies
 from orgs.actions.deployment.deployment_policies import DeploymentPolicyChangedMeanwhile, PolicyWithToken
-from orgs.models import DeploymentPolicy
 from orgs.permissions import Permission
 
 _METHODS = ["GET", "HEAD", "POST"]
@@ -81,51 +78,8 @@ def policy_renew_token(request: ConsoleRequest, pk: int) -> HttpResponseBase:
             messages.error(request, f"{capfirst(str(reason))}.")
             return redirect("deployment:detail", pk=policy.pk)
         return _show_token(request, renewed)
-    return _ask(request, policy, "renew_token")
-
-
-@require_http_methods(_METHODS)
-@require(Permission.USER)
-def policy_enable(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Ask; then let computers register by the policy again."""
-    policy = managed_policy(request, pk)
-    action = partial(deployment_policies.enable, policy_id=policy.pk)
-    return _after_question(request, policy, "enable", action, _("%(name)s is enabled."))
-
-
-@require_http_methods(_METHODS)
-@require(Permission.USER)
-def policy_disable(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Ask; then let no computer register by the policy."""
-    policy = managed_policy(request, pk)
-    action = partial(deployment_policies.disable, policy_id=policy.pk)
-    return _after_question(request, policy, "disable", action, _("%(name)s is disabled."))
-
-
-@require_http_methods(_METHODS)
-@require(Permission.USER)
-def policy_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Ask; then delete the policy."""
-    policy = managed_policy(request, pk)
-    action = partial(deployment_policies.delete, policy_id=policy.pk)
-    return _after_question(
-        request, policy, "delete", action, _("%(name)s is deleted."), back=reverse("deployment:list")
-    )
-
-
-def _after_question(
-    request: ConsoleRequest, policy: DeploymentPolicy, question: str, action: Any, done: str, *, back: str = ""
-) -> HttpResponse:
-    """Carry the act out after the question; ``back`` is where to go then, by default to the policy."""
-    if request.method != "POST":
-        return _ask(request, policy, question)
-    page = reverse("deployment:detail", args=[policy.pk])
-    return carry_out(request, action, done=done % {"name": policy.name}, back=back or page, refused=page)
-
-
-def _ask(request: ConsoleRequest, policy: DeploymentPolicy, question: str) -> HttpResponse:
-    context = {"policy": policy, "effects": policy_page.act_effects(policy, question)}
-    return render_page(request, f"deployment/{question}.html", context)
+    context = {"policy": policy, "effects": policy_effects.renewing_the_token(policy)}
+    return render_page(request, "deployment/renew_token.html", context)
 
 
 def _show_token(request: ConsoleRequest, made: PolicyWithToken) -> HttpResponse:

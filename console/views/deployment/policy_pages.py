@@ -11,7 +11,7 @@ from console.listing.listing import show_list
 from console.listing.tables.deployment import DeployedDeviceTable, DeploymentPolicyTable
 from console.presenters.deployment import install_scripts, policy_page
 from console.security.access import ConsoleRequest, require
-from console.views.deployment.policy_access import may_change, visible_policy
+from console.views.deployment.policy_access import visible_policy
 from orgs.models import DeploymentPolicy
 from orgs.permissions import Permission
 
@@ -35,7 +35,6 @@ def policy_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
     context = {
         "policy": policy,
         "page": policy_page.policy_page(policy, request.user, tab="detail", at=timezone.now()),
-        "changes": may_change(request, policy),
         "listing": show_list(request, devices, table=DeployedDeviceTable),
     }
     return render_page(request, "deployment/detail.html", context, fragments=("device-list",))
@@ -49,7 +48,6 @@ def policy_install(request: ConsoleRequest, pk: int) -> HttpResponse:
     context = {
         "policy": policy,
         "page": policy_page.policy_page(policy, request.user, tab="install", at=timezone.now()),
-        "changes": may_change(request, policy),
         "install": install_scripts.page(),
     }
     return render_page(request, "deployment/install.html", context)

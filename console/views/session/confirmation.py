@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 
 from console.forms.session import CodeForm, ConfirmForm
 from console.http.page_requests import render_page
+from console.http.view_guards import guards_of
 from console.security import kept_forms, sessions
 from console.security.access import ConsoleRequest, require
 from console.security.second_factors.required_by_role import open_without_second_factor
@@ -96,7 +97,8 @@ def must_confirm(request: HttpRequest) -> bool:
         match = resolve(urlsplit(request.GET.get("form", "")).path)
     except (Resolver404, ValueError):
         return False
-    if _DATA_FIXES in match.app_names or getattr(match.func, "confirmed", False):
+    guards = guards_of(match.func)
+    if _DATA_FIXES in match.app_names or guards.confirmed:
         return True
-    check = getattr(match.func, "confirmed_if", None)
+    check = guards.confirmed_if
     return check is not None and bool(check(request, *match.args, **match.kwargs))

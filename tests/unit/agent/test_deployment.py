@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -107,6 +108,59 @@ class TestDeploy:
 
         assert capsys.readouterr().err == "rollcall-agent: The directory has no such person.\n"
         assert not (tmp_path / "system").exists()
+
+
+class TestOnWindows:
+    """Everybody may make folders in ProgramData, and so be there before the administrator."""
+
+    @pytest.fixture
+    def commands(self, agent: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[str], bool]]:
+        """The commands that are run, and whether the settings were there then."""
+        found: list[tuple[list[str], bool]] = []
+
+        def run(command: list[str]) -> subprocess.CompletedProcess[str]:
+            found.append((command, (tmp_path / "system" / "ada" / "settings.json").exists()))
+            failed = "/setowner" in command and (tmp_path / "system" / "locked").exists()
+            return subprocess.CompletedProcess(command, int(failed), "", "Access is denied." if failed else "")
+
+        monkeypatch.setattr(agent, "quiet", run)
+        monkeypatch.setattr(agent, "find_restic", lambda: "restic")
+        # For the agent alone: the library would look for what only Windows has.
+        monkeypatch.setattr(agent, "sys", SimpleNamespace(**{**vars(sys), "platform": "win32"}))
+        return found
+
+    def test_the_folder_is_closed_before_there_is_a_secret_in_it(
+        self, agent: Any, console: FakeConsole, commands: list[tuple[list[str], bool]], tmp_path: Path
+    ) -> None:
+        assert deploy(agent, console, "--username", "ada") == 0
+
+        closed = [(command[1], command[2]) for command, there in commands if not there]
+        folders = [str(tmp_path / "system"), str(tmp_path / "system" / "ada")]
+        assert closed[:6] == [(each, way) for each in folders for way in ("/setowner", "/reset", "/inheritance:r")]
+        assert "ada:(OI)(CI)F" in commands[-1][0]
+
+    def test_a_folder_that_can_not_be_closed_gets_no_secret(
+        self, agent: Any, console: FakeConsole, commands: list[tuple[list[str], bool]], tmp_path: Path
+    ) -> None:
+        (tmp_path / "system").mkdir()
+        (tmp_path / "system" / "locked").touch()
+
+        assert deploy(agent, console, "--username", "ada") == 1
+
+        assert not console.bodies
+        assert not (tmp_path / "system" / "ada" / "settings.json").exists()
+
+    def test_a_folder_that_leads_elsewhere_gets_no_secret(
+        self, agent: Any, console: FakeConsole, commands: list[tuple[list[str], bool]], tmp_path: Path
+    ) -> None:
+        (tmp_path / "system").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "system" / "ada").symlink_to(tmp_path / "elsewhere")
+
+        assert deploy(agent, console, "--username", "ada") == 1
+
+        assert not console.bodies
+        assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 class TestThePersonHere:

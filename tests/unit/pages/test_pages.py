@@ -19,6 +19,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from pytest_django import DjangoDbBlocker, Settings
 
 from console.admin import data_fixes
+from console.http.view_guards import guards_of
 from console.presenters.devices.device_acts import DeviceAct
 from console.presenters.users.user_acts import UserAct
 from directory.models import Alert, BulkKind, LdapServer, RunState, SyncSettings
@@ -74,7 +75,7 @@ def _pages(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, UR
 
 
 # What programs on devices ask is no page, and has tests of its own.
-PAGES = {name: page for name, page in _pages(get_resolver()) if not getattr(page.callback, "for_agents", False)}
+PAGES = {name: page for name, page in _pages(get_resolver()) if not guards_of(page.callback).for_agents}
 
 
 @pytest.fixture(scope="module")
@@ -252,7 +253,7 @@ OF_ONE_PERSON = {"bulk_acts:ask"}
 class TestEveryPage:
     @pytest.mark.parametrize("place", PAGES)
     def test_names_the_permission_it_needs(self, place: str) -> None:
-        needs = getattr(PAGES[place].callback, "permission", None)
+        needs = guards_of(PAGES[place].callback).permission
 
         assert (needs is not None) is (place not in OPEN_TO_ALL)
 
