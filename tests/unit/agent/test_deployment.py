@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -87,6 +88,17 @@ class TestDeploy:
         assert deploy(agent, console, "--username", "ada") == 0
 
         assert len(console.received("/agent/deploy")) == 1
+
+    def test_beside_another_one_is_to_be_tried_again(self, agent: Any, console: FakeConsole, tmp_path: Path) -> None:
+        (tmp_path / "system").mkdir()
+        other = os.open(tmp_path / "system", os.O_RDONLY)
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        beside = deploy(agent, console, "--username", "ada")
+        os.close(other)
+
+        assert (beside, console.bodies) == (75, {})
+        assert deploy(agent, console, "--username", "ada") == 0
 
     def test_names_the_person_without_the_domain(self, agent: Any, console: FakeConsole) -> None:
         assert deploy(agent, console, "--username", "EXAMPLE\\grace") == 0
