@@ -22,8 +22,15 @@ def address_in(meta: Mapping[str, Any]) -> str:
     address: str = meta.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
         # Our proxy has added the last address; the client may have forged those before it.
-        address = meta.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip()
+        address = _without_port(meta.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip())
     return address
+
+
+def _without_port(text: str) -> str:
+    """Return an address as some proxies write it, without the port, which is another one for each connection."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 def client_network(request: HttpRequest) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.test import RequestFactory
+from pytest_django import Settings
 
-from console.security.client_address import client_network
+from console.security.client_address import client_address, client_network
 from orgs.backups.deployment_gate import within_networks
 
 
@@ -23,6 +24,28 @@ from orgs.backups.deployment_gate import within_networks
 )
 def test_an_address_has_its_network(address: str, network: str) -> None:
     assert client_network(RequestFactory().get("/", REMOTE_ADDR=address)) == network
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        ("198.51.100.1, 192.0.2.1", "192.0.2.1"),
+        # Some proxies add the port, which is another one for each connection: each would have limits of its own.
+        ("198.51.100.1, 192.0.2.1:50123", "192.0.2.1"),
+        ("[2001:db8::1]:50123", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_the_address_that_the_proxy_added_counts_without_its_port(
+    settings: Settings, header: str, address: str
+) -> None:
+    settings.BEHIND_PROXY = True
+
+    request = RequestFactory().get("/", REMOTE_ADDR="10.0.0.1", headers={"X-Forwarded-For": header})
+
+    assert client_address(request) == address
 
 
 @pytest.mark.parametrize("address", ["192.0.2.9", "::ffff:192.0.2.9", "::ffff:c000:0209"])
