@@ -39,6 +39,7 @@ from orgs.models import (
     DeploymentRefusal,
     Device,
     DeviceToken,
+    HoldExport,
     Matter,
     Org,
     RenewedKey,
@@ -89,6 +90,10 @@ data_fixes.register(
 data_fixes.register(
     ArchiveMaintenance,
     read_only("archive", "result", "tried_at", "checked_at", "damaged_since", "message", filters=["result"]),
+)
+data_fixes.register(
+    HoldExport,
+    read_only("matter", "device_name", "guid", "state", "requested_by", "requested_at", "message", filters=["state"]),
 )
 data_fixes.register(
     DeviceToken,

@@ -28,6 +28,7 @@ TICKS = {
     "count_archives": 300.0,
     # By the worker for archives: what is due is begun at night.
     "maintain_archives": 600.0,
+    "export_archives": 30.0,
     "look_for_missing_backups": 3600.0,
     "forget_uploads": 3600.0,
     # Old rows are removed once a day, at the first of these calls; the other calls find nothing.

@@ -282,6 +282,7 @@ KEEP_RUNS_DAYS = number("KEEP_RUNS_DAYS", default=365, most=36_500)
 KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", default=3650, most=36_500)
 KEEP_MAILS_DAYS = number("KEEP_MAILS_DAYS", default=90, most=36_500)
 KEEP_ALERTS_DAYS = number("KEEP_ALERTS_DAYS", default=180, most=36_500)
+KEEP_EXPORTS_DAYS = number("KEEP_EXPORTS_DAYS", default=14, least=1, most=365)
 KEEP_REPORTS_DAYS = number("KEEP_REPORTS_DAYS", default=365, most=36_500)
 
 # After so many days without a backup a device is named in an alert and a mail; 0 is never.

@@ -22,6 +22,7 @@ from directory.sync.finish import run_mails
 from directory.sync.run_interruptions import Leaving
 from orgs.actions import archives
 from orgs.actions.backups import maintenance_turns, move_turns, sizes
+from orgs.actions.matters import hold_exports
 from orgs.actions.restores import requested_restores
 from orgs.rules.actors import SYSTEM
 
@@ -144,6 +145,13 @@ def maintain_archives() -> None:
     with suppress(Leaving):
         maintenance_turns.carry_out_due(clock=timezone.now, stay=_stay_with_archives)
     damaged_archives.look(at=timezone.now())
+
+
+@shared_task(ignore_result=True, queue="archives")
+def export_archives() -> None:
+    """Pack the archives that were requested for legal holds, and remove expired exports."""
+    with suppress(Leaving):
+        hold_exports.carry_out_waiting(clock=timezone.now, stay=_stay_with_archives)
 
 
 def _stay_with_archives() -> None:

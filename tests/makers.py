@@ -27,6 +27,7 @@ from orgs.models import (
     DeployedDevice,
     DeploymentPolicy,
     Device,
+    HoldExport,
     Matter,
     Org,
     PreservationPolicy,
@@ -137,6 +138,19 @@ def make_deployment_policy(
             at=at, address="10.0.0.8", username="nobody", device_name="pc", code="not-found", sentence="No such person."
         )
     return policy
+
+
+def make_hold_export(matter: Matter, device: Device) -> HoldExport:
+    """Return an export of a device that waits for its worker."""
+    return HoldExport.objects.create(
+        matter=matter,
+        user=device.user,
+        device=device,
+        device_name=device.name,
+        guid=device.guid,
+        requested_by="ada",
+        requested_at=NOW,
+    )
 
 
 def make_policy(name: str = "Keep all", org: Org | None = None) -> PreservationPolicy:

@@ -9,7 +9,8 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from django.conf import settings
 from django.http import StreamingHttpResponse
@@ -21,6 +22,8 @@ from console.http.unavailable import Busy
 AT_ONCE = 2
 # Characters in one piece of the response.
 PIECE = 32 * 1024
+# Bytes in one piece of a stored file.
+FILE_PIECE = 256 * 1024
 
 # Characters that begin a formula in spreadsheets (OWASP, CSV injection), full-width ones included: at the beginning of
 # a cell, and behind a character that ends a cell or a row where spreadsheets use semicolons as separators.
@@ -86,6 +89,47 @@ def _file(name: str, content_type: str, lines: Iterable[str]) -> StreamingHttpRe
     disposition = f'attachment; filename="{name}"'
     content = Export(lines, _free_slot())
     return StreamingHttpResponse(content, content_type=content_type, headers={"Content-Disposition": disposition})
+
+
+def stored_file(name: str, path: Path) -> StreamingHttpResponse:
+    """Return a stored file as a download.
+
+    Raises:
+        Busy: when the limit of exports at the same time on this machine is reached.
+        OSError: when the file can't be opened.
+    """
+    slot = _free_slot()
+    try:
+        file = path.open("rb")
+    except BaseException:
+        os.close(slot)
+        raise
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Length": str(os.fstat(file.fileno()).st_size),
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingHttpResponse(_StoredFile(file, slot), content_type="application/octet-stream", headers=headers)
+
+
+class _StoredFile:
+    """The pieces of a stored file; it occupies one of the slots for exports until it ends."""
+
+    def __init__(self, file: IO[bytes], slot: int) -> None:
+        self._file, self._slot = file, slot
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._file.read(FILE_PIECE):
+            yield piece
+
+    def close(self) -> None:
+        """Close the file and free the slot; Django calls this at every end of a response."""
+        if not self._file.closed:
+            self._file.close()
+            os.close(self._slot)
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class Export:

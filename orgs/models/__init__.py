@@ -7,6 +7,7 @@ from orgs.models.backups.archive_moves import ArchiveMove, MoveTarget
 from orgs.models.backups.backup_reports import BackupReport
 from orgs.models.backups.deployment_policies import DeployedDevice, DeploymentPolicy, DeploymentRefusal
 from orgs.models.backups.device_tokens import DeviceToken
+from orgs.models.backups.hold_exports import ExportState, HoldExport
 from orgs.models.backups.repositories import KeyHolder, Repository, RepositoryLocation
 from orgs.models.backups.restore_jobs import RestoreJob, RestoreState
 from orgs.models.devices import Device
@@ -33,6 +34,8 @@ __all__ = [
     "Device",
     "DeviceToken",
     "DirectoryService",
+    "ExportState",
+    "HoldExport",
     "KeyHolder",
     "MaintenanceResult",
     "Matter",

@@ -65,6 +65,8 @@ HARMLESS = {
     "orgs.actions.devices_by_hand.replacement": {"replace"},
     "orgs.actions.devices_by_hand.archive_expiry": {"extend"},
     "orgs.actions.legal_holds": {"open_matter", "add_custodians", "release", "close_matter", "reopen_matter"},
+    # Of users who hold more than the acting person, nothing is exported or read.
+    "orgs.actions.matters.hold_exports": {"request", "remove", "note_download"},
     "orgs.actions.matters.matter_edits": {"edit", "new_matter"},
     "orgs.actions.matters.matter_events": {"note_matter", "note_users", "note_in_open_matters"},
     "orgs.actions.matters.matter_scope": {

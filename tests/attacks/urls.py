@@ -31,6 +31,7 @@ ADMITTED: dict[Permission, frozenset[str]] = {
     Permission.COMPUTER_READ: frozenset({ORG_ADMIN, MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.ALL_USER_READ: frozenset({MANAGER, SERVER_ADMIN, SYSADMIN}),
     Permission.RESTORE_PERSONAL: frozenset({ORG_ADMIN, MANAGER, SERVER_ADMIN, SYSADMIN}),
+    Permission.RESTORE: frozenset({ORG_ADMIN, SERVER_ADMIN, SYSADMIN}),
     Permission.SYSTEM: frozenset({SERVER_ADMIN, SYSADMIN}),
     Permission.ADMIN: frozenset({SYSADMIN}),
 }

@@ -27,6 +27,7 @@ from tests.makers import (
     make_deployment_policy,
     make_device,
     make_finished_upload,
+    make_hold_export,
     make_matter,
     make_org,
     make_policy,
@@ -112,6 +113,7 @@ def _objects(company: Company) -> dict[str, Model]:
     server.org_links.create(org=company.org)
     Org.objects.filter(pk=company.org.pk).update(directory_service="ldap")
     run = make_run(server)
+    matter = make_matter("Inquiry", worker, org=company.org)
     return {
         "user": worker,
         "org": company.org,
@@ -122,7 +124,8 @@ def _objects(company: Company) -> dict[str, Model]:
         "run": run,
         "change": make_change(run, worker, Action.BLOCK, Action.DEACTIVATE, active=False, blocked=True),
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
-        "matter": make_matter("Inquiry", worker, org=company.org),
+        "matter": matter,
+        "export": make_hold_export(matter, company.device),
         "policy": make_policy("Mail only", company.org),
         "deployment": make_deployment_policy("Laptops", company.org, brought=company.device),
         "job": make_restore_job(company.device),

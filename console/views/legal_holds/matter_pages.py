@@ -51,7 +51,7 @@ def matter_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
     table = ReleaseTable if changes and matter.open else CustodianTable
     listing = show_list(request, custodians, table=table, filters=CustodianFilter)
     context = {"listing": listing, "choosing": changes and matter.open and matter.custodian_count}  # type: ignore[attr-defined]
-    return _show(request, matter, "detail", context, "custodian-list", changes=changes)
+    return matter_tab(request, matter, "detail", context, "custodian-list")
 
 
 @require_safe
@@ -66,7 +66,7 @@ def matter_events(request: ConsoleRequest, pk: int) -> HttpResponse:
         filters=MatterEventFilter,
         export=reverse("legal_holds:report", args=[matter.pk]),
     )
-    return _show(request, matter, "events", {"listing": listing}, "event-list", changes=may_change(request, matter))
+    return matter_tab(request, matter, "events", {"listing": listing}, "event-list")
 
 
 @require_safe
@@ -109,16 +109,19 @@ def _rows(events: MatterEventQuerySet, viewer: User, matters: Any) -> Iterator[l
         ]
 
 
-def _show(
-    request: ConsoleRequest, matter: Matter, page: str, context: dict[str, Any], fragment: str, *, changes: bool
+def matter_tab(
+    request: ConsoleRequest, matter: Matter, page: str, context: dict[str, Any], *fragments: str
 ) -> HttpResponse:
     """Render one tab of a matter."""
     tabs = [
         Tab(_("Custodians"), reverse("legal_holds:detail", args=[matter.pk]), current=page == "detail"),
         Tab(_("Events"), reverse("legal_holds:events", args=[matter.pk]), current=page == "events"),
     ]
+    if request.user.may(Permission.RESTORE):
+        tabs.append(Tab(_("Exports"), reverse("legal_holds:exports", args=[matter.pk]), current=page == "exports"))
+    changes = may_change(request, matter)
     whole = {"matter": matter, "tabs": tabs, "changes": changes, "in_part": _in_part(request.user, matter), **context}
-    return render_page(request, f"legal_holds/{page}.html", whole, fragments=(fragment,))
+    return render_page(request, f"legal_holds/{page}.html", whole, fragments=fragments)
 
 
 def _in_part(viewer: User, matter: Matter) -> bool:

@@ -7,6 +7,7 @@ from django.urls import path
 from console.views.legal_holds import (
     custodian_additions,
     custodian_releases,
+    hold_exports,
     matter_acts,
     matter_pages,
     policy_pages,
@@ -25,6 +26,10 @@ urlpatterns = [
     path("<int:pk>/", matter_pages.matter_detail, name="detail"),
     path("<int:pk>/events/", matter_pages.matter_events, name="events"),
     path("<int:pk>/events.csv", matter_pages.matter_report, name="report"),
+    path("<int:pk>/exports/", hold_exports.export_list, name="exports"),
+    path("<int:pk>/exports/add/", hold_exports.export_add, name="export-add"),
+    path("<int:pk>/exports/<int:export_pk>/remove/", hold_exports.export_remove, name="export-remove"),
+    path("<int:pk>/exports/<int:export_pk>/download/", hold_exports.export_download, name="export-download"),
     path("<int:pk>/edit/", matter_acts.matter_edit, name="edit"),
     path("<int:pk>/close/", matter_acts.matter_close, name="close"),
     path("<int:pk>/reopen/", matter_acts.matter_reopen, name="reopen"),

@@ -39,6 +39,7 @@ from tests.makers import (
     make_deployment_policy,
     make_device,
     make_finished_upload,
+    make_hold_export,
     make_matter,
     make_org,
     make_policy,
@@ -101,16 +102,18 @@ def make_world() -> dict[str, Any]:
     make_user("mona", org=left, roles=["All Org Manager"], password=PASSWORD)
     make_sysadmin()
     make_server_administrator()
+    laptop, matter = make_device(worker), make_matter("Inquiry", worker, org=left)
     return {
         "orgs": (left, right),
         "users": (worker, stranger),
-        "devices": (make_device(worker), make_device(stranger)),
+        "devices": (laptop, make_device(stranger)),
         "server": server,
         "role": Role.objects.get(name="Org Admin"),
         "run": run,
         "change": make_change(run, worker, Action.BLOCK, Action.DEACTIVATE, active=False, blocked=True),
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
-        "matter": make_matter("Inquiry", worker, org=left),
+        "matter": matter,
+        "export": make_hold_export(matter, laptop),
         "policy": make_policy("Mail only", left),
         "deployment": make_deployment_policy("Laptops", left, brought=make_device(worker, "deployed")),
         "job": make_restore_job(worker.devices.get(name="laptop")),
@@ -147,6 +150,8 @@ def address(page: str, world: dict[str, Any]) -> str:
         arguments["job_pk"] = world["job"].pk
     if "policy_pk" in converters:
         arguments["policy_pk"] = world["policy"].pk
+    if "export_pk" in converters:
+        arguments["export_pk"] = world["export"].pk
     if "upload_pk" in converters:
         arguments["upload_pk"] = world["upload"].pk
     return reverse(page, kwargs=arguments)
@@ -233,6 +238,10 @@ EXPECTED = {
         for act in ("add", "edit", "renew-token", "enable", "disable", "delete")
     },
     "legal_holds": ADMINISTRATORS,
+    **{
+        f"legal_holds:{page}": {"ada", "sam", "olga"}
+        for page in ("exports", "export-add", "export-remove", "export-download")
+    },
     **{f"legal_holds:{act}": {"ada", "sam", "olga"} for act in ("add", "policy-add", *HOLD_ACTS)},
     "ldap_servers": SERVER,
     "ldap_servers:found-elsewhere": {"ada"},
@@ -281,8 +290,11 @@ class TestEveryPage:
                 # Only who prepared the act finds the question; it is answered already.
                 assert status == (302 if name == "ada" else 403 if name in {"pat", "mona"} else 404), (name, status)
                 continue
-            if name == "sam" and "pk" in PAGES[place].pattern.converters and place.startswith("restores:"):
-                # His restores reach his own org only, and his org is another one.
+            if name == "sam" and (
+                place == "legal_holds:export-remove"
+                or (place.startswith("restores:") and "pk" in PAGES[place].pattern.converters)
+            ):
+                # His restores, and exports, reach his own org only, and his org is another one.
                 assert status in {404, 405}, (name, status)
                 continue
             assert status in ({200, 405} if name in allowed else {403, 405}), (name, status)
