@@ -30,13 +30,13 @@ def of_plan(run: Run, *, at: datetime) -> list[str]:
         )
         sentences.append(words % {"count": totals.archives, "size": filesizeformat(totals.size_bytes)})
     if totals.first_expiry and totals.last_expiry:
-        sentences.append(expiry_between(totals.first_expiry, totals.last_expiry))
+        sentences.append(expiry_between(totals.first_expiry, totals.last_expiry, of_one=totals.archives == 1))
     return sentences
 
 
-def of_change(change: RunChange, *, at: datetime) -> list[str]:
+def of_change(run: Run, change: RunChange, *, at: datetime) -> list[str]:
     """Return what a planned deactivation means for each device of the user; nothing for other changes."""
-    found = leaving_devices.of_changes([change], at=at)
+    found = leaving_devices.of_changes([change], at=at) if leaving_devices.waits(run, at=at) else {}
     return [_sentence(device) for device in found.get(change.user_id or 0, [])]
 
 
@@ -46,6 +46,9 @@ def _sentence(device: LeavingDevice) -> str:
         return _("Then the device %(device)s (%(guid)s) stops.") % values
     values |= {
         "size": filesizeformat(device.size_bytes),
-        "expiry": expiry_between(device.expires_at, device.expires_at),
+        "expiry": expiry_between(device.expires_at, device.expires_at, of_one=True),
     }
-    return _("Then the device %(device)s (%(guid)s) stops; %(size)s go to cold storage. %(expiry)s") % values
+    return (
+        _("Then the device %(device)s (%(guid)s) stops; its archive (%(size)s) goes to cold storage. %(expiry)s")
+        % values
+    )

@@ -44,11 +44,12 @@ def expiry_in_words(archives: QuerySet[Archive], *, at: datetime) -> str:
     return expiry_between(at + timedelta(days=days[0]), at + timedelta(days=days[-1]))
 
 
-def expiry_between(earliest: datetime, latest: datetime) -> str:
-    """Say when archives expire that go to cold storage together."""
+def expiry_between(earliest: datetime, latest: datetime, *, of_one: bool = False) -> str:
+    """Say when archives expire that go to cold storage together; ``of_one`` follows a sentence about a single archive."""
     first, last = _day(earliest), _day(latest)
     if first == last:
-        return _("They expire on %(day)s.") % {"day": first}
+        words = _("It expires on %(day)s.") if of_one else _("They expire on %(day)s.")
+        return words % {"day": first}
     return _("They expire between %(first)s and %(last)s, as each org keeps them.") % {"first": first, "last": last}
 
 

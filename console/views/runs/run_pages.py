@@ -28,7 +28,6 @@ from directory.input_errors import Refused
 from directory.models import LdapServer, Run, Trigger
 from directory.models.runs.run import RunQuerySet
 from directory.sync.finish import json_summary
-from directory.sync.stored.leaving_devices import is_plan
 from orgs.permissions import Permission
 
 
@@ -61,7 +60,7 @@ def change_detail(request: ConsoleRequest, pk: int, change_pk: int) -> HttpRespo
     # Each row has its own id, so the fragment can't have the name of the element.
     is_open = request.htmx and request.htmx.target == f"steps-{change.pk}"
     template = "runs/change.html#change-steps" if is_open else "runs/change.html"
-    leaving = leaving_devices.of_change(change, at=timezone.now()) if is_plan(run) else []
+    leaving = leaving_devices.of_change(run, change, at=timezone.now())
     return render_page(request, template, {"run": run, "change": change, "leaving": leaving})
 
 

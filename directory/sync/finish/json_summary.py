@@ -20,7 +20,7 @@ ACCOUNT_KEYS = ("username", "email", "first_name", "last_name", "active", "block
 
 
 def summary(run: Run, *, at: datetime) -> dict[str, Any]:
-    """Return a run as one JSON object; ``leaving`` is null unless it has a plan that nobody has applied."""
+    """Return a run as one JSON object; ``leaving`` is null unless it has a plan that waits."""
     leaving = leaving_devices.totals(run, at=at)
     return {
         "run": run.pk,
@@ -59,7 +59,7 @@ def _not_applied(run: Run) -> int:
 
 def changes(run: Run, *, at: datetime) -> Iterator[dict[str, Any]]:
     """Yield one JSON object for each stored change, in the order in which they were decided."""
-    if not leaving_devices.is_plan(run):
+    if not leaving_devices.waits(run, at=at):
         for row in run.changes.in_order().iterator(chunk_size=1000):
             yield change(row)
         return

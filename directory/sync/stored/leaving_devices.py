@@ -9,8 +9,10 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet, Sum
 
+from directory import void_plans
 from directory.models import Run, RunChange, RunState
 from directory.models.runs.run_changes import RunChangeQuerySet
+from directory.models.runs.states import LIVE_STATES, PLAN_LIFETIME
 from directory.values.plan import Action, Outcome
 from orgs.models import Archive, ArchiveState, Device
 from orgs.rules.inheritance import effective_settings
@@ -37,15 +39,18 @@ class LeavingTotals:
     last_expiry: datetime | None
 
 
-def is_plan(run: Run) -> bool:
-    """Return whether a run has a plan that nobody has applied, other than the plan of an undo."""
-    waits = run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)
-    return waits and run.undo_of_id is None
+def waits(run: Run, *, at: datetime) -> bool:
+    """Return whether a run has a plan, other than that of an undo, that is neither applied nor overtaken nor too old."""
+    is_plan = run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)
+    if not is_plan or run.undo_of_id is not None or run.planned_at is None or at - run.planned_at > PLAN_LIFETIME:
+        return False
+    is_applied = run.applications.filter(state__in=[*LIVE_STATES, RunState.APPLIED]).exists()
+    return not is_applied and void_plans.overtaken_by(run) is None
 
 
 def totals(run: Run, *, at: datetime) -> LeavingTotals | None:
-    """Return what the plan of a run means for devices and archives as they are now; None if it has no plan."""
-    if not is_plan(run):
+    """Return what the plan of a run means for devices and archives as they are now; None if no plan waits."""
+    if not waits(run, at=at):
         return None
     users = _deactivating(run.stored_changes.all()).values("user")
     devices = Device.objects.filter(user__in=users, active=True)

@@ -7,15 +7,26 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from directory.models import Run, RunState
+from directory.models import LdapServer, Run, RunState
 from directory.sync.finish import json_summary
 from directory.sync.stored import leaving_devices
 from directory.values.plan import Action
 from orgs.actions import devices
 from orgs.models import Org, User
 from orgs.rules.actors import SYSTEM
-from tests.makers import NOW, make_change, make_device, make_org, make_run, make_sysadmin, make_user, signed_in
+from tests.makers import (
+    NOW,
+    make_change,
+    make_device,
+    make_org,
+    make_run,
+    make_server,
+    make_sysadmin,
+    make_user,
+    signed_in,
+)
 
 pytestmark = pytest.mark.django_db
 A_YEAR_LATER = (NOW + timedelta(days=365)).date().isoformat()
@@ -28,7 +39,7 @@ def deactivates(run: Run, user: User) -> None:
 @pytest.fixture
 def plan() -> Run:
     """A simulation that would deactivate sean, who has two devices and one that is out of use, and blocks mia."""
-    run = make_run()
+    run = make_run(make_server())
     sean, mia = make_user("sean"), make_user("mia")
     make_device(sean, "laptop", size_bytes=4_000_000_000)
     make_device(sean, "desktop", size_bytes=1_500_000_000)
@@ -63,8 +74,15 @@ class TestTheCommand:
         ]
         assert (second["username"], second["leaving"]) == ("mia", [])
 
-    def test_says_nothing_of_a_run_without_a_plan(self, plan: Run) -> None:
-        Run.objects.update(simulated=False, state=RunState.APPLIED)
+    @pytest.mark.parametrize("end", ["applied itself", "applied by another run", "overtaken", "too old"])
+    def test_says_nothing_of_a_plan_that_waits_no_longer(self, plan: Run, end: str) -> None:
+        if end == "applied itself":
+            Run.objects.update(simulated=False, state=RunState.APPLIED)
+        elif end == "too old":
+            Run.objects.update(planned_at=NOW - timedelta(hours=25))
+        else:
+            later = make_run(LdapServer.objects.get(), simulated=False, state=RunState.APPLIED)
+            Run.objects.filter(pk=later.pk).update(plan_from=plan if end == "applied by another run" else None)
         plan.refresh_from_db()
 
         assert json_summary.summary(plan, at=NOW)["leaving"] is None
@@ -96,6 +114,10 @@ class TestTheCommand:
 
 
 class TestThePages:
+    @pytest.fixture(autouse=True)
+    def _planned_now(self, plan: Run) -> None:
+        Run.objects.update(planned_at=timezone.now())
+
     def test_of_a_plan_say_it_before_anybody_applies_it(self, plan: Run) -> None:
         browser = signed_in(make_sysadmin())
         for address in (f"/history/{plan.pk}/", f"/history/{plan.pk}/apply/"):
@@ -109,5 +131,8 @@ class TestThePages:
         text = signed_in(make_sysadmin()).get(f"/history/{plan.pk}/changes/{change.pk}/").content.decode()
 
         guid = User.objects.get(username="sean").devices.get(name="laptop").guid
-        assert f"Then the device laptop ({guid}) stops; 3.7 GB go to cold storage." in text.replace("\xa0", " ")
+        assert (
+            f"Then the device laptop ({guid}) stops; its archive (3.7 GB) goes to cold storage. It expires on "
+            in text.replace("\xa0", " ")
+        )
         assert "old laptop" not in text
