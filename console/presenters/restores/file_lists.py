@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlencode
 
-from orgs.backups.restores.snapshot_paths import parent_of
+from django.utils.translation import gettext
+
+from orgs.backups.restores.snapshot_paths import is_path, parent_of
 from orgs.backups.restores.snapshots import Found, FoundPage
 
 _ICONS = {"dir": "folder", "file": "file", "symlink": "link-2"}
@@ -36,7 +38,7 @@ class ShownFolder:
         """The folders above this one, and itself, each with its query."""
         parts = [part for part in self.path.split("/") if part]
         paths = ["/", *("/" + "/".join(parts[: end + 1]) for end in range(len(parts)))]
-        return [(path.rpartition("/")[2] or "/", self.query(path=path)) for path in paths]
+        return [(_shown(path.rpartition("/")[2]) or gettext("All files"), self.query(path=path)) for path in paths]
 
     def query(self, *, path: str, begin: int = 0) -> str:
         """Return the query of another part of the snapshot."""
@@ -57,6 +59,7 @@ class ListedFile:
     changed_at: datetime | None
     folder: str
     folder_query: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,16 @@ def _line(folder: ShownFolder, found: Found) -> ListedFile:
         size_bytes=found.size_bytes,
         changed_at=found.changed_at,
         folder=_shown(above) if folder.words else "",
-        folder_query=folder.query(path=above) if folder.words and may_open else "",
+        folder_query=folder.query(path=above) if folder.words and is_path(above) else "",
+        note="" if may_open else _why_not_alone(found),
     )
+
+
+def _why_not_alone(found: Found) -> str:
+    """Return why a line has no box, and how the thing comes back."""
+    if found.kind in {"dir", "file"}:
+        return gettext("its name can't be sent by a browser: it comes back with its folder")
+    return gettext("no file: it comes back with its folder, to the computer only")
 
 
 def _shown(name: str) -> str:

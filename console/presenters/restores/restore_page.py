@@ -92,15 +92,15 @@ def restoring_there(device: Device, files: ChosenFiles, *, is_own: bool) -> list
     """Return what a restore to the computer does."""
     if files.file_count is None or files.size_bytes is None:
         words = gettext(
-            "Into a new folder in the home folder of the person there, never over files; they are not counted."
+            "Into a new folder in the home folder of the person there, never over files; nobody has counted them"
         )
+        what, count = gettext("Restores files and folders"), max(1, len(files.paths))
     else:
         words = gettext("%(size)s, into a new folder in the home folder of the person there, never over files") % {
             "size": filesizeformat(files.size_bytes)
         }
-    effects = [
-        Effect(gettext("Restores files"), files.file_count or 0, words, "folder-down", under=_names(files.paths))
-    ]
+        what, count = gettext("Restores files"), files.file_count
+    effects = [Effect(what, count, words, "folder-down", under=_names(files.paths))]
     waits = gettext(
         "%(device)s does it at its next turn, at most 10 minutes after it is on; after %(days)d days without it the request expires."
     )

@@ -85,8 +85,8 @@ class TestPages:
         assert "<img" not in shown
         assert "&lt;img src=x onerror=alert(1)&gt;.txt" in shown
         assert "new\ufffdline" in shown
-        # The link, and the name that is no UTF-8.
-        assert shown.count("comes back only with its folder") == 2
+        assert shown.count("no file: it comes back with its folder, to the computer only") == 1
+        assert shown.count("its name can&#x27;t be sent by a browser") == 1
 
     def test_have_parts_of_a_large_folder(
         self, laptop: LiveArchive, snapshot: str, documents: Path, monkeypatch: pytest.MonkeyPatch
