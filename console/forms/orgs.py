@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from console.forms.fields import OrgField
 from directory.models import LdapServer
-from orgs.models import DirectoryService, Org, Role
+from orgs.models import DirectoryService, KeyHolder, Org, Role
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -95,6 +95,22 @@ class SnapshotsForm(forms.Form):
     yearly = _count(
         gettext_lazy("Yearly ones"),
         gettext_lazy("The last snapshot of each of so many years. 0 in all fields keeps all."),
+    )
+
+
+class KeyHolderForm(forms.Form):
+    """Who gets the passwords of new archives of an org."""
+
+    holder = forms.ChoiceField(
+        label=gettext_lazy("The password of a new archive is held"),
+        choices=[
+            (
+                KeyHolder.ROLLCALL,
+                gettext_lazy("by Rollcall, encrypted: administrators can restore, and check archives"),
+            ),
+            (KeyHolder.USER, gettext_lazy("by the user alone: the program shows it once, and Rollcall never has it")),
+        ],
+        widget=forms.RadioSelect,
     )
 
 

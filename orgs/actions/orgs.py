@@ -47,7 +47,15 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
     return found
 
 
-SETTINGS = ("name", "directory_service", "archive_retention_days", "snapshot_retention", "own_default_roles", "notes")
+SETTINGS = (
+    "name",
+    "directory_service",
+    "archive_retention_days",
+    "snapshot_retention",
+    "key_holder",
+    "own_default_roles",
+    "notes",
+)
 
 
 @transaction.atomic

@@ -8,12 +8,12 @@ from orgs.models.backups.backup_reports import BackupReport
 from orgs.models.backups.deployment_policies import DeployedDevice, DeploymentPolicy, DeploymentRefusal
 from orgs.models.backups.device_tokens import DeviceToken
 from orgs.models.backups.hold_exports import ExportState, HoldExport
-from orgs.models.backups.repositories import KeyHolder, Repository, RepositoryLocation
+from orgs.models.backups.repositories import Repository, RepositoryLocation
 from orgs.models.backups.restore_jobs import RestoreJob, RestoreState
 from orgs.models.devices import Device
 from orgs.models.legal_holds import Custodian, Matter
 from orgs.models.matter_events import MatterEvent, MatterEventKind
-from orgs.models.orgs import DirectoryService, Org
+from orgs.models.orgs import DirectoryService, KeyHolder, Org
 from orgs.models.preservation_policies import PreservationPolicy
 from orgs.models.renewed_keys import RenewedKey
 from orgs.models.roles import Role

@@ -48,6 +48,13 @@ class DirectoryService(models.TextChoices):
     LDAP = "ldap", _("LDAP")
 
 
+class KeyHolder(models.TextChoices):
+    """Who has the password of a repository."""
+
+    ROLLCALL = "rollcall", _("Rollcall")
+    USER = "user", _("the user")
+
+
 class Viewer(Protocol):
     """The user who looks at orgs (for types only): the module of users imports this one."""
 
@@ -152,6 +159,15 @@ class Org(Keyed, MP_Node):
     default_roles = models.ManyToManyField(Role, verbose_name=_("default roles"), blank=True, related_name="+")
     archive_retention_days = models.PositiveIntegerField(
         _("archive retention in days"), null=True, blank=True, help_text=_("Empty: as the parent org.")
+    )
+    key_holder = models.CharField(
+        _("key of new archives"),
+        max_length=8,
+        choices=KeyHolder.choices,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Empty: as the parent org."),
     )
     # How many snapshots archives keep, by kind (``SnapshotRetention``); None is inherited, and no number keeps all.
     snapshot_retention: models.JSONField[dict[str, int] | None, dict[str, int] | None] = models.JSONField(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from orgs.models.orgs import DirectoryService, Org
+from orgs.models.orgs import DirectoryService, KeyHolder, Org
 from orgs.models.roles import Role
 from orgs.permissions import DEFAULT_ROLES
 from orgs.read_once import once
@@ -27,6 +27,7 @@ class Effective:
     default_roles: frozenset[str]
     archive_retention_days: int
     snapshot_retention: SnapshotRetention
+    key_holder: str
     lineage: tuple[int, ...]
 
 
@@ -34,13 +35,14 @@ class Effective:
 class TriedSettings:
     """Settings that are tried out instead of the stored ones, by org id; an org that is missing keeps its own.
 
-    An empty service, no days, no snapshots and no roles (None) mean that the org inherits. ``parents`` puts orgs below other ones.
+    An empty service or key holder, no days, no snapshots and no roles (None) mean that the org inherits. ``parents`` puts orgs below other ones.
     """
 
     services: Mapping[int, str] = field(default_factory=dict)
     default_roles: Mapping[int, frozenset[str] | None] = field(default_factory=dict)
     retention_days: Mapping[int, int | None] = field(default_factory=dict)
     snapshots: Mapping[int, SnapshotRetention | None] = field(default_factory=dict)
+    key_holders: Mapping[int, str] = field(default_factory=dict)
     parents: Mapping[int, int] = field(default_factory=dict)
 
 
@@ -102,6 +104,8 @@ def _work_out(
         or (parent.archive_retention_days if parent else DEFAULT_RETENTION_DAYS),
         snapshot_retention=tried.snapshots.get(pk, from_counts(org.snapshot_retention))
         or (parent.snapshot_retention if parent else KEEP_ALL),
+        key_holder=tried.key_holders.get(pk, org.key_holder)
+        or (parent.key_holder if parent else KeyHolder.ROLLCALL.value),
         lineage=(pk, *(parent.lineage if parent else ())),
     )
     return found[pk]

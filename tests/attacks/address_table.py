@@ -30,6 +30,7 @@ NEEDED: dict[str, Permission] = {
     "orgs:renew-key": P.ORG_UPDATE_BASIC,
     "orgs:retention": P.ORG_UPDATE_BASIC,
     "orgs:snapshots": P.ORG_UPDATE_BASIC,
+    "orgs:key-holder": P.ORG_UPDATE_BASIC,
     "orgs:default-roles": P.ORG_UPDATE_BASIC,
     "orgs:directory-service": P.SYSTEM,
     "orgs:servers": P.SYSTEM,

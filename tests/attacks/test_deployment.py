@@ -15,6 +15,7 @@ from pytest_django import Settings
 from console.security.sign_in_throttle import ADDRESS_ATTEMPTS
 from directory.actions.deployment import silent_registration
 from directory.models import LdapServer, Match
+from orgs.actions import orgs
 from orgs.actions.users import blocking
 from orgs.backups import gate
 from orgs.models import DeployedDevice, Device, Org, Repository, RoleGrant, User
@@ -94,6 +95,23 @@ def test_the_token_makes_no_administrator(directory: Directory, default: Org) ->
     assert not User.objects.filter(username="ann").exists()
     assert not RoleGrant.objects.filter(role=role).exists()
     assert not Device.objects.exists()
+
+
+def test_nobody_gets_a_key_silently_where_users_hold_their_own(directory: Directory, default: Org) -> None:
+    policy_of(default)
+    user_of("ann")
+    orgs.change(org=default, key_holder="user", by=SYSTEM, at=NOW)
+    with attack(
+        "a policy's token where users hold the keys of their archives",
+        how="deploy as ann, who has an account, and as bob, who has none",
+        expected="403 “user-held-key”; neither device nor account",
+    ) as attempt:
+        for name in ("ann", "bob"):
+            answer = deploy(name)
+            attempt.answer(answer, 403, what=name)
+            assert code_of(answer) == "user-held-key"
+    assert not Device.objects.exists()
+    assert not User.objects.filter(username="bob").exists()
 
 
 def test_a_local_account_and_one_of_another_person_get_nothing(directory: Directory, default: Org) -> None:

@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from console.presenters.orgs.key_effects import holder_in_words
 from console.presenters.orgs.names_in_scripts import NamedInScript, lines_that_name
 from console.presenters.orgs.setting_effects import days_in_words, service_label
 from console.presenters.orgs.snapshot_effects import kept_in_words
@@ -174,6 +175,14 @@ def _settings(
             [pk for pk, found in stored.items() if found.snapshot_retention is not None],
             "snapshots",
             kept_in_words(above.snapshot_retention) if above else "",
+            allowed=may["update"],
+        ),
+        sources.setting(
+            gettext_lazy("Key of archives"),
+            [holder_in_words(settings.key_holder)],
+            [pk for pk, found in stored.items() if found.key_holder],
+            "key-holder",
+            holder_in_words(above.key_holder) if above else "",
             allowed=may["update"],
         ),
     ]

@@ -21,7 +21,7 @@ from orgs.actions.errors import Refused
 from orgs.actions.restores import requested_restores
 from orgs.backups import gate
 from orgs.backups.gate import BackupState
-from orgs.models import KeyHolder, RestoreJob, RestoreState
+from orgs.models import Device, KeyHolder, RestoreJob, RestoreState
 from orgs.models.backups.backup_reports import LONGEST_MESSAGE
 from orgs.rules.actors import Actor
 
@@ -119,6 +119,13 @@ def archive(request: HttpRequest) -> HttpResponse:
         if reason is None:
             raise AgentRefusal(409, "refused", _("This device has an archive already."))
         raise AgentRefusal(reason.status, reason.code, str(reason.sentence), retry_after=reason.retry_after)
+    if (
+        new_archives.of_org(Device.objects.values_list("user__org", flat=True).get(pk=state.device_id))
+        == KeyHolder.USER
+    ):
+        # The person has to see the new password; a backup by schedule has nobody who reads.
+        sentence = _("A new archive begins, with a key that only you hold. Run: rollcall-agent register --again")
+        raise AgentRefusal(409, "user-held-key", sentence)
     try:
         password = new_archives.begin(device_id=state.device_id, by=_device_as_actor(state), at=timezone.now())
     except Refused as refused:

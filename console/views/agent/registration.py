@@ -23,6 +23,7 @@ from console.security.devices.sign_in import Proven
 from directory.actions.self_service import accounts
 from directory.actions.self_service.accounts import NotMade
 from orgs.actions import device_registration
+from orgs.actions.backups import new_archives
 from orgs.actions.backups.tokens import SignedInDevice
 from orgs.actions.device_registration import Computer
 from orgs.actions.errors import Refused
@@ -106,6 +107,7 @@ def registered(device: SignedInDevice, user: User, *, new_user: bool, new_device
             "token": device.token,
             "repository_password": device.password,
             "key_holder": repository.key_holder,
+            "archive_is_empty": new_archives.is_empty(device.device_id),
             "store": settings.STORE_ADDRESS,
             "org": user.org.name,
             "user": user.username,

@@ -17,9 +17,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
-from console.forms.orgs import DefaultRolesForm, DirectoryServiceForm, OrgServersForm, RetentionForm, SnapshotsForm
+from console.forms.orgs import (
+    DefaultRolesForm,
+    DirectoryServiceForm,
+    KeyHolderForm,
+    OrgServersForm,
+    RetentionForm,
+    SnapshotsForm,
+)
 from console.http.page_requests import render_page
-from console.presenters.orgs import setting_effects, snapshot_effects
+from console.presenters.orgs import key_effects, setting_effects, snapshot_effects
 from console.presenters.orgs.setting_effects import Preview
 from console.security.access import ConsoleRequest, author, confirmed, require
 from console.views.acts import carry_out
@@ -108,6 +115,16 @@ _SNAPSHOTS = _OrgSetting(
 )
 
 
+_KEY_HOLDER = _OrgSetting(
+    title=gettext_lazy("Key of archives"),
+    intro=gettext_lazy("Each archive is encrypted with a password of its own, which is made when the archive begins."),
+    form=lambda given, org, _by: KeyHolderForm(given, initial={"holder": effective_settings()[org.pk].key_holder}),
+    value=lambda form: form.cleaned_data["holder"],
+    preview=lambda org, holder, _at: key_effects.of_key_holder(org, holder or ""),
+    act=lambda org, holder: partial(orgs.change, org=org, key_holder=holder or ""),
+)
+
+
 def _default_roles_form(given: QueryDict | None, org: Org, by: Actor) -> forms.Form:
     """Offer the roles that the acting person may give in this org, and those that it gives now."""
     present, actor = effective_settings()[org.pk].default_roles, escalation_guard.acting(by)
@@ -174,6 +191,14 @@ def retention(request: ConsoleRequest, pk: int) -> HttpResponse:
 def snapshots(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Change how many snapshots the archives of an org keep."""
     return _page(request, org_to_change(request, pk, Permission.ORG_UPDATE_BASIC), _SNAPSHOTS)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.ORG_UPDATE_BASIC)
+@confirmed
+def key_holder(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Change who holds the passwords of new archives of an org."""
+    return _page(request, org_to_change(request, pk, Permission.ORG_UPDATE_BASIC), _KEY_HOLDER)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

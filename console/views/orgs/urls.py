@@ -18,6 +18,7 @@ urlpatterns = [
     path("<int:pk>/reactivate/", org_acts.org_reactivate, name="reactivate"),
     path("<int:pk>/registration-key/", org_acts.org_renew_key, name="renew-key"),
     path("<int:pk>/retention/", org_settings.retention, name="retention"),
+    path("<int:pk>/key-holder/", org_settings.key_holder, name="key-holder"),
     path("<int:pk>/snapshots/", org_settings.snapshots, name="snapshots"),
     path("<int:pk>/default-roles/", org_settings.default_roles, name="default-roles"),
     path("<int:pk>/directory-service/", org_settings.directory_service, name="directory-service"),

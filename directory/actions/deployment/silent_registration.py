@@ -20,11 +20,12 @@ from directory.actions.self_service.accounts import AWAY, BUSY, NotMade
 from directory.input_errors import Refused
 from directory.provisioning.decision_values import Decision
 from orgs.actions import device_registration, locks
+from orgs.actions.backups import new_archives
 from orgs.actions.backups.tokens import SignedInDevice
 from orgs.actions.deployment import deployed_devices
 from orgs.actions.device_registration import Computer
 from orgs.backups import deployment_gate, gate
-from orgs.models import CreatedBy, DeploymentPolicy, Org, User
+from orgs.models import CreatedBy, DeploymentPolicy, KeyHolder, Org, User
 from orgs.permissions import PERSONAL
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import password_counts
@@ -138,6 +139,15 @@ def _refuse_user(user: User, policy: DeploymentPolicy) -> None:
         raise NotDeployed(_password_needed(), "no directory decides about this account")
     if not user.permission_keys() <= PERSONAL:
         raise NotDeployed(_password_needed(), "the account holds more than a plain backup user")
+    if new_archives.of_org(user.org_id) == KeyHolder.USER:
+        raise NotDeployed(_user_held_key(), f"users of {user.org.name} hold the keys of their archives")
+
+
+def _user_held_key() -> gate.Refusal:
+    sentence = _(
+        "You hold the key of your backups yourself, so register this computer yourself: rollcall-agent register."
+    )
+    return gate.Refusal(403, "user-held-key", sentence)
 
 
 def _password_needed() -> gate.Refusal:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 
 from orgs.actions import locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.backups import gate
+from orgs.backups.folders import CONFIG
+from orgs.backups.storage_roots import storage_roots
 from orgs.models import Archive, ArchiveState, Device, KeyHolder, Repository
 from orgs.models.encrypted_text import decrypted
 from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
 
 PASSWORD_BYTES = 32
 
 
 @transaction.atomic
-def begin(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder = KeyHolder.ROLLCALL) -> str:
+def begin(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder | None = None) -> str:
     """Give a device without a repository an empty one; return its password, which is empty where the user holds it.
 
-    A live archive that was only a row so far gets it; otherwise the device gets a new archive.
+    A live archive that was only a row so far gets it; otherwise the device gets a new archive. Without ``key_holder`` the
+    setting of the user's org decides.
 
     Raises:
         Refused: when user or device is cut off, or when the device has a repository, or an archive that is not live.
@@ -33,7 +39,8 @@ def begin(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder = Ke
         raise Refused("this device does not exist")
     if (reason := gate.cut_off(state)) is not None:
         raise Refused(str(reason.sentence).removesuffix("."))
-    device = Device.objects.get(pk=device_id)
+    device = Device.objects.select_related("user").get(pk=device_id)
+    key_holder = key_holder or of_org(device.user.org_id)
     _refuse_another(device, state)
     archive = device.archives.filter(state=ArchiveState.LIVE).first() or Archive(device=device)
     # Nothing of it is stored yet, whatever size a row alone had.
@@ -48,6 +55,25 @@ def begin(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder = Ke
         at=at,
     )
     return password
+
+
+def of_org(org_id: int) -> KeyHolder:
+    """Return who gets the passwords of new archives of an org's users."""
+    return KeyHolder(effective_settings()[org_id].key_holder)
+
+
+def is_empty(device_id: int) -> bool:
+    """Return whether nothing was ever stored in the archive of a device: it may begin with another password.
+
+    Not while its disk is away: what is there then nobody knows.
+    """
+    roots = storage_roots()
+    archive = Archive.objects.select_related("device").filter(device=device_id, repository__isnull=False).latest("pk")
+    folder = roots.folder(archive.device.guid)
+    # Folders in Rollcall's own data folder are made with the first archive.
+    own = Path(settings.VAR)
+    away = any(not root.is_there() and (root.path.exists() or not root.path.is_relative_to(own)) for root in roots.both)
+    return not archive.size_bytes and not away and (folder is None or not (folder / CONFIG).exists())
 
 
 def _refuse_another(device: Device, state: gate.BackupState) -> None:

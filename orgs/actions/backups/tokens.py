@@ -31,11 +31,11 @@ class SignedInDevice:
 
 
 @transaction.atomic
-def issue(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder = KeyHolder.ROLLCALL) -> SignedInDevice:
+def issue(*, device_id: int, by: Actor, at: datetime, key_holder: KeyHolder | None = None) -> SignedInDevice:
     """Give a device a new token, as its user has signed in on it; a token of before ends.
 
     The device is authorized again, and has an archive with a repository afterwards. The caller has checked the user's
-    password, or what else stands for it; ``key_holder`` counts only for a new repository.
+    password, or what else stands for it; ``key_holder`` counts only for a new repository, and by default is that of the org.
 
     Raises:
         Refused: when user or device is cut off, with the sentence of the gate; when the archive has expired; when the user

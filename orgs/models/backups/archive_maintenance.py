@@ -7,7 +7,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.archives import Archive, user_on_hold
-from orgs.models.backups.repositories import KeyHolder, RepositoryLocation
+from orgs.models.backups.repositories import RepositoryLocation
+from orgs.models.orgs import KeyHolder
 
 
 class MaintenanceResult(models.TextChoices):

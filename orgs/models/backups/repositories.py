@@ -8,13 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orgs.models.archives import Archive
 from orgs.models.encrypted_text import EncryptedTextField
-
-
-class KeyHolder(models.TextChoices):
-    """Who has the password of a repository."""
-
-    ROLLCALL = "rollcall", _("Rollcall")
-    USER = "user", _("the user")
+from orgs.models.orgs import KeyHolder
 
 
 class RepositoryLocation(models.TextChoices):

@@ -56,6 +56,20 @@ class TestRegister:
         assert REPOSITORY_PASSWORD in done.stdout
         assert REPOSITORY_PASSWORD not in computer.run("status").stdout
 
+    def test_makes_the_password_itself_where_nothing_is_stored_yet(
+        self, console: FakeConsole, computer: Computer
+    ) -> None:
+        empty = console.registration(key_holder="user", repository_password="", archive_is_empty=True)
+        console.sends("POST /agent/register", 200, empty)
+
+        done = computer.register(console.address)
+
+        assert done.returncode == 0
+        password = done.stdout.partition("shown this once:")[2].split()[0]
+        assert len(password) == 43
+        assert password not in computer.run("status").stdout
+        assert password not in str(console.bodies)
+
     def test_requests_the_password_of_an_archive_that_is_there_already(
         self, console: FakeConsole, computer: Computer
     ) -> None:

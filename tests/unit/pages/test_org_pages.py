@@ -16,7 +16,7 @@ from directory.org_scope import own_lists, servers_by_org
 from directory.sync.stored.plan_json import identity_to_json
 from directory.values.ldap import Identity
 from orgs.actions import devices, orgs
-from orgs.models import Archive, Org, User
+from orgs.models import Archive, Org, Repository, User
 from orgs.rules.actors import SYSTEM
 from orgs.rules.inheritance import effective_settings
 from orgs.rules.snapshot_retention import KEEP_ALL, SnapshotRetention
@@ -174,7 +174,18 @@ class TestAnOrg:
 
     @pytest.mark.parametrize(
         "name",
-        ["rename", "notes", "move", "deactivate", "reactivate", "renew-key", "retention", "snapshots", "default-roles"],
+        [
+            "rename",
+            "notes",
+            "move",
+            "deactivate",
+            "reactivate",
+            "renew-key",
+            "retention",
+            "snapshots",
+            "key-holder",
+            "default-roles",
+        ],
     )
     def test_is_changed_only_where_the_permission_reaches(self, left: Org, name: str) -> None:
         """Who may see every org, and change their own, gets 403 for the others."""
@@ -462,6 +473,27 @@ class TestSnapshots:
         response = olga.post(page("snapshots", left), {**self.KEPT, "daily": count, "confirmed": "yes"})
 
         assert "daily" in response.context["form"].errors
+
+
+class TestTheKey:
+    def test_says_what_is_impossible_and_is_stored(self, olga: Client, left: Org) -> None:
+        text = shown(olga, page("key-holder", left), {"holder": "user"}, post=True)
+        assert "<ins>held by the user alone</ins>" in text
+        assert "no export for a legal hold" in text
+        assert "Silent deployment is refused" in text
+
+        confirm(olga, page("key-holder", left), holder="user")
+
+        assert effective_settings()[left.pk].key_holder == "user"
+        made = signed_in_device(make_user("wendy", org=left))
+        assert (made.password, Repository.objects.get().key_holder) == ("", "user")
+
+    def test_is_inherited_again(self, olga: Client, left: Org) -> None:
+        orgs.change(org=left, key_holder="user", by=SYSTEM, at=NOW)
+
+        confirm(olga, page("key-holder", left), inherit="yes")
+
+        assert effective_settings()[left.pk].key_holder == "rollcall"
 
 
 class TestDefaultRoles:

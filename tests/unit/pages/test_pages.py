@@ -193,6 +193,7 @@ EXPECTED = {
     "orgs:renew-key": {"ada", "sam", "olga"},
     "orgs:retention": {"ada", "sam", "olga"},
     "orgs:snapshots": {"ada", "sam", "olga"},
+    "orgs:key-holder": {"ada", "sam", "olga"},
     "orgs:default-roles": {"ada", "sam", "olga"},
     "orgs:directory-service": SERVER,
     "orgs:servers": SERVER,
