@@ -59,10 +59,11 @@ def keep(*, device_id: int, report: ReportedBackup, at: datetime) -> None:
 
 def connected(*, device_id: int, last: datetime | None, used: datetime | None, app_version: str, at: datetime) -> None:
     """Store that a device was there; ``last`` and ``used`` are the stored times, which decide whether it is due."""
-    if last is None or at - last >= CONNECTED_EVERY:
+    # A time to come is that of a clock that was put back since.
+    if last is None or not at - CONNECTED_EVERY < last <= at:
         values = {"last_connected": at} | ({"app_version": app_version} if app_version else {})
         # Of two requests at once one writes.
-        is_due = Q(last_connected=None) | Q(last_connected__lte=at - CONNECTED_EVERY)
+        is_due = Q(last_connected=None) | Q(last_connected__lte=at - CONNECTED_EVERY) | Q(last_connected__gt=at)
         Device.objects.filter(is_due, pk=device_id).update(**values)
-    if used is None or at - used >= TOKEN_USED_EVERY:
+    if used is None or not at - TOKEN_USED_EVERY < used <= at:
         DeviceToken.objects.filter(device=device_id).update(used_at=at)

@@ -86,6 +86,17 @@ class TestMe:
         assert Device.objects.filter(last_connected__gt=an_hour_ago).exists()
         assert DeviceToken.objects.get().used_at is not None
 
+    def test_writes_over_a_time_to_come_as_the_clock_was_put_back(self, laptop: BackingUp) -> None:
+        ask("me", token=laptop.token)
+        tomorrow = timezone.now() + timedelta(days=1)
+        Device.objects.update(last_connected=tomorrow)
+        DeviceToken.objects.update(used_at=tomorrow)
+
+        ask("me", token=laptop.token)
+
+        assert Device.objects.filter(last_connected__lt=tomorrow).exists()
+        assert DeviceToken.objects.filter(used_at__lt=tomorrow).exists()
+
 
 class TestAReport:
     def test_is_kept_and_is_the_last_backup(self, laptop: BackingUp) -> None:
