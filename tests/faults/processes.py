@@ -276,7 +276,16 @@ class PostgresServer:
 
     def restart(self) -> None:
         """Crash it and let it recover."""
-        self._control("restart")
+        self._control("stop")
+        # On a busy machine processes of the old server may still be ending, and the new one does not start beside them.
+        wait_for(self._starts, "PostgreSQL starts again", pause=0.5)
+
+    def _starts(self) -> bool:
+        try:
+            self._control("start")
+        except subprocess.CalledProcessError:
+            return False
+        return True
 
     def _control(self, what: str) -> None:
         options = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -65,15 +66,15 @@ def measure(suite: Suite) -> Iterator[Row]:
                 where = {"address": f"http://127.0.0.1:{web.port}", "run": str(console.folder / "run")}
                 there.send("browsers", "tests.load.browsers", job | where)
                 there.wait_until("browsers", "first page", BROWSERS)
-                warm = len(there.rows("browsers"))
                 suite.report(f"{CLIENTS} devices back up while a sync changes {users:,} users")
-                length, done = _all_at_once(suite, world, store, devices, size)
+                (began, ended), done = _all_at_once(suite, world, store, devices, size)
                 there.go_home()
             finally:
                 there.leave()
-            rows = there.rows("browsers")[warm:]
+            rows = [row for row in there.rows("browsers") if began <= row["at"] <= ended]
     if errors := [row["error"] for row in rows if row["error"]]:
         raise CommandFailed(f"{len(errors)} pages were not there: {errors[0]}")
+    length = ended - began
     times = [row["ms"] for row in rows if row["kind"] not in NOT_A_PAGE]
     if not times:
         raise CommandFailed("nobody has looked at a page meanwhile")
@@ -106,8 +107,8 @@ def measure(suite: Suite) -> Iterator[Row]:
 
 def _all_at_once(
     suite: Suite, world: World, store: MeasuredStore, devices: list[dict[str, Any]], size: int
-) -> tuple[float, Backups]:
-    """Run the sync while all devices back up; return how long it took, and what came of the backups."""
+) -> tuple[tuple[float, float], Backups]:
+    """Run the sync while all devices back up; return when it began and ended, and what came of the backups."""
     backups = Backups()
     with ThreadPoolExecutor(CLIENTS) as pool:
         clients = [
@@ -122,8 +123,10 @@ def _all_at_once(
         try:
             for client in clients:
                 pool.submit(_backs_up, client, size, backups)
+            began = time.time()
             command = ["nice", "-n", str(WORKERS_NICE), sys.executable, "manage.py", "ldapsync", "--json"]
             sync = run(command, environment=world.console.environment, folder=ROOT)
+            ended = time.time()
         finally:
             backups.ended.set()
     if not backups.times and not backups.errors:
@@ -131,7 +134,7 @@ def _all_at_once(
     world.check(sync, {"moved": world.count, "rolesChanged": world.count})
     for client in clients:
         client.clear()
-    return sync.seconds, backups
+    return (began, ended), backups
 
 
 def _backs_up(client: Restic, size: int, backups: Backups) -> None:
