@@ -226,8 +226,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = number("HSTS_SECONDS", default=0, most=10 * 365 * 86_400)
-# Silence the checks for HSTS of subdomains and for preload lists: Rollcall cannot know whether all names of the domain
-# use HTTPS.
+# No HSTS of subdomains, no preload lists: Rollcall cannot know whether all names of the domain use HTTPS.
 SILENCED_SYSTEM_CHECKS += ["security.W005", "security.W021"]
 BEHIND_PROXY = flag("BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
@@ -262,6 +261,7 @@ DEFAULT_FROM_EMAIL = mail_address("DEFAULT_FROM_EMAIL", default=f"rollcall@{sock
 CONSOLE_ADDRESS = web_address("CONSOLE_ADDRESS", default="http://localhost:8000")
 # The address to which devices back up; they get it when they register.
 STORE_PORT = port("STORE_PORT", default=8010)
+STORE_BEHIND_NGINX = flag("STORE_BEHIND_NGINX", default=False)  # it sends the files of archives (docs/nginx.md)
 STORE_ADDRESS = web_address("STORE_ADDRESS", default=store_address.beside(CONSOLE_ADDRESS, STORE_PORT))
 
 REDIS_URL = broker_url(VAR)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from console.store.answers import NOT_FOUND, Answer
 from orgs.backups import folders
 
 BLOCK = 256 * 1024
+# The location of nginx that nobody can ask for, with the folders of live archives below it.
+NGINX_LOCATION = "/stored"
 V1, V2 = "application/vnd.x.restic.rest.v1", "application/vnd.x.restic.rest.v2"
 _RANGE = re.compile(r"bytes=(?:(?P<first>[0-9]{1,18})-(?P<last>[0-9]{1,18})?|-(?P<suffix>[0-9]{1,18}))")
 
@@ -37,6 +40,20 @@ def file(path: Path, *, requested_range: str, head: bool) -> Answer:
     length = last - first + 1
     headers = (*accepts, ("Content-Range", f"bytes {first}-{last}/{size}"))
     return Answer(206, headers=headers, body=Blocks(descriptor, first, length), length=length)
+
+
+def by_nginx(path: Path, *, archives: Path) -> Answer:
+    """Return the answer with which nginx sends a file, or the part of it that was requested.
+
+    The path is of names that were matched as a whole, so there is nothing in it to be escaped.
+    """
+    try:
+        is_file = stat.S_ISREG(path.lstat().st_mode)
+    except FileNotFoundError:
+        is_file = False
+    if not is_file:
+        return NOT_FOUND
+    return Answer(200, headers=(("X-Accel-Redirect", f"{NGINX_LOCATION}/{path.relative_to(archives)}"),))
 
 
 def _bounds(found: re.Match[str], size: int) -> tuple[int, int]:

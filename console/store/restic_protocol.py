@@ -172,8 +172,11 @@ class _Request:
             if file.is_config
             else folders.file_path(self._repository, file.kind, file.name)
         )
-        requested_range = self._environ.get("HTTP_RANGE", "")
-        answer = downloads.file(path, requested_range=requested_range, head=self._method == "HEAD")
+        if settings.STORE_BEHIND_NGINX and self._method == "GET":
+            answer = downloads.by_nginx(path, archives=settings.ARCHIVES)
+        else:
+            requested_range = self._environ.get("HTTP_RANGE", "")
+            answer = downloads.file(path, requested_range=requested_range, head=self._method == "HEAD")
         self._watch(self._go_on_sending)
         # What is missing may be on its way since the gate was asked.
         return self._refused() or answer if answer is NOT_FOUND else answer

@@ -78,6 +78,7 @@ BAD_FOR_SERVE: tuple[tuple[str, str, str], ...] = (
     ("PORT", "http", "whole number"),
     ("PORT", "65536", "from 1 to 65535"),
     ("STORE_PORT", "http", "whole number"),
+    ("STORE_BEHIND_NGINX", "nginx", "true or false"),
     ("BIND", "http://localhost", "without scheme"),
     ("BIND", "127.0.0.1:8000", "without scheme"),
     ("BIND", "192.0.2.1", "does not have"),
