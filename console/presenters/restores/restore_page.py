@@ -73,12 +73,12 @@ def too_much_words(most_bytes: int | None, most_files: int, way: RestoreWay) -> 
     size = filesizeformat(most_bytes or 0)
     if way is RestoreWay.DOWNLOAD:
         words = gettext(
-            "This is more than %(size)s or %(files)d files, the most that you may download at a time: choose less, or restore to the "
+            "This is more than %(size)s or %(most)d files, the most that you may download at a time: choose less, or restore to the "
             "computer."
         )
     else:
         words = gettext("This is more than %(size)s, the most that your roles restore at a time: choose less.")
-    return words % {"size": size, "files": most_files}
+    return words % {"size": size, "most": most_files}
 
 
 def downloading(device: Device, paths: tuple[str, ...], measured: Measured, *, is_own: bool) -> list[Effect]:
@@ -102,13 +102,13 @@ def restoring_there(device: Device, files: ChosenFiles, *, is_own: bool) -> list
         what, count = gettext("Restores files"), files.file_count
     effects = [Effect(what, count, words, "folder-down", under=_names(files.paths))]
     waits = gettext(
-        "%(device)s does it at its next turn, at most 10 minutes after it is on; after %(days)d days without it the request expires."
+        "%(device)s does it at its next turn, at most 10 minutes after it is on; after %(waits_for)d days without it the request expires."
     )
     effects.append(
         Effect(
             gettext("Waits for the computer"),
             1,
-            waits % {"device": device.name, "days": WAITS_FOR.days},
+            waits % {"device": device.name, "waits_for": WAITS_FOR.days},
             "hourglass",
             "wait",
         )

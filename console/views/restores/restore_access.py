@@ -97,8 +97,8 @@ def choice(request: ConsoleRequest) -> Choice:
     try:
         paths = chosen_paths(unquote(path, errors="strict") for path in given)
     except (BadPath, UnicodeDecodeError) as error:
-        words = _("Choose at most %(number)d files and folders of one snapshot, by the boxes beside them.")
-        raise CannotRestore(words % {"number": MOST_CHOSEN}) from error
+        words = _("Choose at most %(most)d files and folders of one snapshot, by the boxes beside them.")
+        raise CannotRestore(words % {"most": MOST_CHOSEN}) from error
     return Choice(snapshot, paths)
 
 

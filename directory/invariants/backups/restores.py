@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from orgs.models import AuditEntry, RestoreJob, RestoreState
 from orgs.models.backups.restore_jobs import WAITS_FOR
+from orgs.text import counted
 
 # The clock that ends them comes once an hour; a day is for a worker that is away.
 _GRACE = timedelta(days=1)
@@ -41,4 +42,4 @@ def none_waits_for_ever(at: datetime) -> Iterator[str]:
     """A restore that no computer came for has expired."""
     overdue = RestoreJob.objects.overdue(at=at - _GRACE).order_by("pk")
     for pk, device in overdue.values_list("pk", "device"):
-        yield f"restore {pk} of device {device} waits since more than {WAITS_FOR.days} days"
+        yield f"restore {pk} of device {device} waits since more than {counted(WAITS_FOR.days, 'day', 'days')}"

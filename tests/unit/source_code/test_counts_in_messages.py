@@ -26,7 +26,7 @@ FORMATTED = re.compile(rf"(?<!of )(?:\{{\w+(?::[^}}]*)?\}}|%\(\w+\)[ds]) (?:[a-z
 IN_TEMPLATE = re.compile(rf"\{{\{{[^}}]*\}}\}} (?:[a-z]+ )??(?:{THINGS})\b")
 BOTH_NUMBERS = re.compile(r"\{% blocktrans(?:late)?[^%]* count .*?\{% endblocktrans(?:late)? %\}", re.DOTALL)
 # Limits far above one.
-NEVER_ONE = {"%(rows)s rows", "%(passwords)d passwords"}
+NEVER_ONE = {"%(rows)s rows", "%(passwords)d passwords", "%(most)d files", "%(waits_for)d days"}
 # What is called so is no count.
 NO_COUNTS = {"name", "org", "org_id", "path", "run_id", "server", "username"}
 SOURCES = sorted(
