@@ -25,7 +25,6 @@ from tests.store_server import StoreServer, running_store
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
-    pytest.mark.once,
     pytest.mark.skipif(RESTIC is None, reason=MISSING),
 ]
 
