@@ -7,8 +7,9 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from orgs.actions import devices, legal_holds
+from orgs.actions import device_registration, devices, legal_holds
 from orgs.actions import roles as role_actions
+from orgs.actions.device_registration import Computer
 from orgs.actions.devices_by_hand import archive_expiry, replacement, states
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
@@ -101,11 +102,24 @@ def _turn_devices_on(world: World, target: User, _: int) -> None:
     devices.reactivate(device_ids=_devices(target), by=world.root, at=world.now)
 
 
-def _replace_a_device(world: World, target: User, _: int) -> None:
-    """The user's new computer takes the place of the first device."""
-    new = device(target, "new")
-    first = _devices(target)[0]
-    replacement.replace(device_id=first, computer_id=new.pk, by=world.root, at=world.now)
+def _register_a_device(world: World, target: User, pick: int) -> None:
+    """The user signs in on a new computer, or once more on one that they have."""
+    guids = ["", *Device.objects.filter(user=target).order_by("pk").values_list("guid", flat=True)]
+    computer, guid = Computer("new"), guids[pick % len(guids)]
+    device_registration.register(user_id=target.pk, computer=computer, guid=guid, by=world.root, at=world.now)
+
+
+def _replace_a_device(world: World, target: User, pick: int) -> None:
+    """The user's new computer takes the place of the first device: the user says so on it, or an administrator does."""
+    first, computer = Device.objects.filter(user=target).order_by("pk").first(), Computer("new")
+    if first is None:
+        raise Refused("there is no device to be replaced")
+    if pick % 2:
+        device_registration.replace(user_id=target.pk, guid=first.guid, computer=computer, by=world.root, at=world.now)
+        return
+    new = device_registration.register(user_id=target.pk, computer=computer, by=world.root, at=world.now)
+    computer_id = Device.objects.get(guid=new.device.guid).pk
+    replacement.replace(device_id=first.pk, computer_id=computer_id, by=world.root, at=world.now)
 
 
 def _stop_devices(world: World, target: User, pick: int) -> None:
@@ -166,6 +180,7 @@ EDITS: dict[str, Edit] = {
     "rename": _rename,
     "turn devices off": _turn_devices_off,
     "turn devices on": _turn_devices_on,
+    "register a device": _register_a_device,
     "replace a device": _replace_a_device,
     "stop devices": _stop_devices,
     "keep archives longer": _keep_archives_longer,
