@@ -25,7 +25,7 @@ def checked_path(path: str) -> str:
     if path == "/":
         return path
     parts = path.split("/")
-    if len(path) > LONGEST_PATH or parts[0] or {"", ".", ".."}.intersection(parts[1:]):
+    if len(path) > LONGEST_PATH or not path.startswith("/") or {"", ".", ".."}.intersection(parts[1:]):
         raise BadPath(path)
     if "\0" in path or UNREADABLE in path or not _encodable(path):
         raise BadPath(path)
