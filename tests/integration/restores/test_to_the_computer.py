@@ -128,5 +128,5 @@ def test_is_for_roles_that_say_so(
         send(signed_in(viewer), laptop, snapshot, documents / "letters", sure="yes")
         assert RestoreJob.objects.get().size_bytes == 18
     else:
-        assert answer.status_code == 404
+        assert answer.status_code == 403
         assert not RestoreJob.objects.exists()
