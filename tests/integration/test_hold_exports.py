@@ -10,6 +10,8 @@ import subprocess
 import tarfile
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.test import Client
@@ -18,7 +20,7 @@ from pytest_django import Settings
 from orgs.actions.errors import Refused
 from orgs.actions.matters import hold_exports
 from orgs.backups.folder_locks import locked
-from orgs.backups.restic import local_restic
+from orgs.backups.restic import archive_export, local_restic
 from orgs.backups.storage_roots import storage_roots
 from orgs.models import AuditEntry, Device, ExportState, HoldExport, Matter, Repository, User
 from orgs.rules.actors import SYSTEM, person
@@ -158,6 +160,75 @@ def test_damage_fails_it_in_words_and_leaves_nothing(matter: Matter, laptop: Dev
     assert not hold_exports.folder(export.pk).exists()
 
 
+def test_the_newest_snapshot_is_so_in_all_time_zones(
+    matter: Matter, laptop: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 10:30 UTC, after a journey to the west; the one before was made at 10:00 UTC, in the east.
+    moments = {
+        b"2026-01-02T12:00:00Z": b"2026-01-03T05:30:00-05:00",
+        b"2026-01-01T12:00:00Z": b"2026-01-03T12:00:00+02:00",
+    }
+    real = local_restic.run
+
+    def run(*arguments: Any, output: Any, **options: Any) -> Any:
+        done = real(*arguments, output=output, **options)
+        if "snapshots" in arguments:
+            output.seek(0)
+            text = output.read()
+            for utc, local in moments.items():
+                assert utc in text
+                text = text.replace(utc, local)
+            output.seek(0)
+            output.write(text)
+        return done
+
+    monkeypatch.setattr(local_restic, "run", run)
+    export = requested(matter, laptop)
+
+    carry_out()
+
+    [snapshot] = json.loads((hold_exports.folder(export.pk) / "export.json").read_text())["snapshots"]
+    assert snapshot["time"] == "2026-01-03T05:30:00-05:00"
+
+
+def test_one_that_nobody_can_read_does_not_stop_the_next(
+    matter: Matter, laptop: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export = requested(matter, laptop)
+    monkeypatch.setattr(archive_export, "_write_sums", Mock(side_effect=tarfile.ReadError("bad checksum")))
+
+    assert carry_out() == 1
+
+    export.refresh_from_db()
+    assert (export.state, export.message) == (ExportState.FAILED, "bad checksum")
+
+
+def test_nothing_is_packed_of_somebody_who_was_released_meanwhile(matter: Matter, laptop: Device) -> None:
+    export = requested(matter, laptop)
+    matter.custodians.update(released_at=NOON)
+
+    carry_out()
+
+    export.refresh_from_db()
+    assert (export.state, export.message) == (ExportState.FAILED, "the matter does not hold this user any more")
+    assert not hold_exports.folder(export.pk).exists()
+
+
+def test_files_that_no_export_has_are_removed(matter: Matter, laptop: Device) -> None:
+    export, other = requested(matter, laptop), hold_exports.folder(10**6)
+    carry_out()
+    removed = hold_exports.folder(export.pk + 1)
+    for left in (other, removed):
+        left.mkdir(parents=True)
+        (left / "left.tar").write_bytes(b"left")
+
+    carry_out()
+
+    assert not other.exists()
+    assert not removed.exists()
+    assert (hold_exports.folder(export.pk) / "SHA256SUMS").exists()
+
+
 def test_files_are_removed_when_they_expire(matter: Matter, laptop: Device) -> None:
     export = requested(matter, laptop)
     carry_out()
@@ -190,6 +261,13 @@ class TestWhoMay:
         laptop.user.grants.create(role=make_sysadmin("root").roles.get())
         with pytest.raises(Refused, match="holds more than you do"):
             requested(matter, laptop, by=olga)
+
+    def test_nobody_less_than_the_user_removes_one(self, matter: Matter, laptop: Device) -> None:
+        export = requested(matter, laptop)
+        olga = make_user("olga", org=laptop.user.org, roles=["Org Admin"], password=PASSWORD)
+        laptop.user.grants.create(role=make_sysadmin("root").roles.get())
+        with pytest.raises(Refused, match="holds more than you do"):
+            hold_exports.remove(export_id=export.pk, by=person(olga), at=NOON)
 
     def test_not_of_somebody_whom_the_matter_does_not_hold(self, matter: Matter, laptop: Device) -> None:
         other = device(make_user("stan"))

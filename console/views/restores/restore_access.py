@@ -97,7 +97,10 @@ def choice(request: ConsoleRequest) -> Choice:
     try:
         paths = chosen_paths(unquote(path, errors="strict") for path in given)
     except (BadPath, UnicodeDecodeError) as error:
-        words = _("Choose at most %(most)d files and folders of one snapshot, by the boxes beside them.")
+        words = _(
+            "Choose at most %(most)d files and folders of one snapshot, by the boxes beside them. Where their paths are very long, "
+            "choose the folder that they are in."
+        )
         raise CannotRestore(words % {"most": MOST_CHOSEN}) from error
     return Choice(snapshot, paths)
 

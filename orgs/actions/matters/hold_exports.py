@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,6 +31,8 @@ from orgs.rules.actors import SYSTEM, Actor
 
 log = logging.getLogger("rollcall.archives")
 
+# The folder for exports.
+EXPORTS = "hold exports"
 # Seconds between two looks whether the export is still wanted.
 LOOKED_EVERY = 2.0
 
@@ -40,7 +43,7 @@ class ExportRemoved(Exception):
 
 def folder(export_id: int) -> Path:
     """Return the folder with the parts of an export."""
-    return Path(settings.VAR) / "hold exports" / str(export_id)
+    return Path(settings.VAR, EXPORTS, str(export_id))
 
 
 @transaction.atomic
@@ -88,11 +91,12 @@ def remove(*, export_id: int, by: Actor, at: datetime) -> None:
     """Remove the files of an export, or end one that is not finished.
 
     Raises:
-        Refused: when it was removed already.
+        Refused: when it was removed already; when the user holds more than the acting person.
     """
     export = HoldExport.objects.select_for_update().filter(pk=export_id).first()
     if export is None or export.state == ExportState.REMOVED:
         raise Refused("this export was removed already")
+    escalation_guard.refuse_above(user_ids=[export.user_id], doing="remove this export", by=by)
     HoldExport.objects.filter(pk=export_id).update(state=ExportState.REMOVED, ended_at=at)
     _note(export, "hold export removed", by=by, at=at)
     transaction.on_commit(lambda: shutil.rmtree(folder(export_id), ignore_errors=True))
@@ -113,11 +117,22 @@ def carry_out_waiting(*, clock: Callable[[], datetime], stay: Callable[[], None]
     """Carry out the exports that wait, or whose worker was killed, and remove expired ones; return how many ended."""
     for pk in list(HoldExport.objects.expired(at=clock()).values_list("pk", flat=True)):
         remove(export_id=pk, by=SYSTEM, at=clock())
+    _remove_left_files()
     done = 0
     for pk in list(HoldExport.objects.unfinished().values_list("pk", flat=True)):
         done += _carry_out(pk, clock=clock, stay=stay)
         stay()
     return done
+
+
+def _remove_left_files() -> None:
+    """Remove the files of exports that were removed while nobody could delete them, or whose rows are gone."""
+    wanted = HoldExport.objects.filter(state__in=[ExportState.WAITING, ExportState.WORKING, ExportState.DONE])
+    kept = {folder(pk) for pk in wanted.values_list("pk", flat=True)}
+    for left in Path(settings.VAR, EXPORTS).glob("*"):
+        if left not in kept:
+            log.warning("the files of a removed export are deleted: %s", left)
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _carry_out(pk: int, *, clock: Callable[[], datetime], stay: Callable[[], None]) -> bool:
@@ -133,7 +148,8 @@ def _carry_out(pk: int, *, clock: Callable[[], datetime], stay: Callable[[], Non
     except ExportRemoved:
         shutil.rmtree(folder(pk), ignore_errors=True)
         return False
-    except (ExportFailed, Undecryptable, OSError) as error:
+    except (ExportFailed, Undecryptable, OSError, ValueError, tarfile.TarError) as error:
+        # Whoever has the password of an archive writes what they like into it: that must not stop the exports behind this one.
         log.warning("export %s has failed: %s", pk, error)
         message = printable(error)
         shutil.rmtree(folder(pk), ignore_errors=True)
@@ -156,6 +172,9 @@ def _watch(pk: int, stay: Callable[[], None]) -> Callable[[], None]:
 
 
 def _pack(export: HoldExport, *, go_on: Callable[[], None]) -> Packed:
+    on_hold = Custodian.objects.unreleased().filter(matter=export.matter_id, user=export.user_id)
+    if not on_hold.filter(matter__closed_at=None).exists():
+        raise ExportFailed("the matter does not hold this user any more")
     roots = storage_roots()
     stored = Repository.objects.filter(archive__device=export.device_id, key_holder=KeyHolder.ROLLCALL)
     repository = stored.order_by("-archive").first()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
@@ -17,6 +20,9 @@ from orgs.backups.restic import local_restic
 # The list of the parts themselves; ``sha256sum -c`` checks all of them.
 SUMS = "SHA256SUMS"
 _BLOCK = 1 << 20
+# Bytes of a list of snapshots. Whoever has the password of an archive writes what they like into it.
+_LONGEST_LIST = 64 * 1024**2
+_NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 # In names of ``sha256sum``'s lists; a line with one of them begins with a backslash.
 _ESCAPED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
 
@@ -75,6 +81,10 @@ def pack(
     for snapshot in chosen:
         name = f"{snapshot['time'][:19].replace(':', '').replace('T', '-')}-{snapshot['id'][:8]}"
         tar = target / f"{name}.tar"
+        if tar.exists():
+            # Two ids that begin alike, which can be made on purpose.
+            name = f"{name}-{snapshot['id']}"
+            tar = target / f"{name}.tar"
         with tar.open("xb") as output:
             arguments = ("dump", "--no-lock", "--archive", "tar", snapshot["id"], "/")
             done = local_restic.run(repository, password, *arguments, go_on=watch, output=output, keep_open=keep_open)
@@ -100,9 +110,16 @@ def _snapshots(
         done = local_restic.run(repository, password, *arguments, go_on=go_on, output=output, keep_open=keep_open)
         if not done.went_well:
             raise ExportFailed(f"restic can't read the snapshots: {done.words}")
+        if output.seek(0, os.SEEK_END) > _LONGEST_LIST:
+            raise ExportFailed("the list of snapshots is too long to be read")
         output.seek(0)
         found: list[dict[str, Any]] = json.load(output) or []
-    return sorted(found, key=lambda each: str(each["time"]))
+    return sorted(found, key=_moment)
+
+
+def _moment(snapshot: dict[str, Any]) -> datetime:
+    """Return when a snapshot was made: each computer writes its own local time, with the zone."""
+    return datetime.fromisoformat(_NANOSECONDS.sub(r"\1", str(snapshot["time"])))
 
 
 def _write_sums(tar: Path, sums: Path, go_on: Callable[[], None]) -> int:

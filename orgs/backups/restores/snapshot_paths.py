@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 
 SNAPSHOT = re.compile(r"[0-9a-f]{64}")
 # How many files and folders may be chosen at a time, and the length of the path of one.
 MOST_CHOSEN, LONGEST_PATH = 200, 4096
+# The length of all paths of a choice as JSON. They are arguments of restic, and a computer reads an answer with five such lists:
+# one that is too long for it stops its backups, too.
+LONGEST_CHOICE = 100_000
 # What restic writes in place of bytes that are no UTF-8: such a name can't be sent back.
 UNREADABLE = "\ufffd"
 
@@ -45,7 +49,7 @@ def chosen_paths(paths: Iterable[str]) -> tuple[str, ...]:
     """Return these paths in order, without those that are in another one of them.
 
     Raises:
-        BadPath: when one is no path of a snapshot, or when they are too many.
+        BadPath: when one is no path of a snapshot, when they are too many, or too long together.
     """
     found: list[str] = []
     for path in sorted({checked_path(path) for path in paths}, key=lambda path: path.split("/")):
@@ -53,6 +57,8 @@ def chosen_paths(paths: Iterable[str]) -> tuple[str, ...]:
             found.append(path)
     if len(found) > MOST_CHOSEN:
         raise BadPath(f"{len(found)} paths")
+    if len(json.dumps(found)) > LONGEST_CHOICE:
+        raise BadPath("paths that are too long together")
     return tuple(found)
 
 

@@ -136,6 +136,8 @@ class TestARequestedRestore:
             ({"target": "some/where"}, "is no whole path"),
             ({"target": "~/documents"}, "exists already"),
             ({"snapshot": "--help"}, "is no snapshot"),
+            # More than a system takes as an argument.
+            ({"paths": ["/" + "x" * 200_000]}, "restic does not start"),
         ],
     )
     def test_that_can_not_be_done_says_why_and_the_backup_goes_on(
@@ -149,6 +151,7 @@ class TestARequestedRestore:
         (body,) = console.received("/agent/jobs/7")
         assert body["state"] == "failed"
         assert words in body["message"]
+        assert not (registered.home / "from the administrator").exists()
 
     def test_that_is_refused_in_the_middle_begins_anew(self, console: FakeConsole, registered: Computer) -> None:
         console.sends("GET /agent/me", 200, request(registered))

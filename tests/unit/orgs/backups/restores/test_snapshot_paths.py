@@ -50,6 +50,15 @@ def test_too_many_are_refused() -> None:
         chosen_paths(f"/{number}" for number in range(MOST_CHOSEN + 1))
 
 
+def test_paths_that_are_too_long_together_are_refused() -> None:
+    # As JSON each of these letters has six characters.
+    paths = [f"/{number}{'я' * 4000}" for number in range(5)]
+
+    assert len(chosen_paths(paths[:4])) == 4
+    with pytest.raises(BadPath):
+        chosen_paths(paths)
+
+
 def test_a_folder_has_what_is_below_it() -> None:
     assert is_within("/home/ada", "/home")
     assert is_within("/home", "/home")
