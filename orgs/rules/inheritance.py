@@ -119,5 +119,14 @@ def directory_service_of(org: Org) -> str:
     return nearest or DirectoryService.LOCAL.value
 
 
+def snapshot_retention_of(user_id: int) -> SnapshotRetention:
+    """Return how many snapshots the archives of a user keep now, by their org or the nearest one above it; two queries."""
+    path = Org.objects.filter(users=user_id).values_list("path", flat=True).get()
+    ends = range(Org.steplen, len(path) + 1, Org.steplen)
+    lineage = Org.objects.filter(path__in=[path[:end] for end in ends], snapshot_retention__isnull=False)
+    nearest = lineage.order_by("-depth").values_list("snapshot_retention", flat=True).first()
+    return from_counts(nearest) or KEEP_ALL
+
+
 def _first_default_roles() -> frozenset[str]:
     return frozenset(Role.objects.filter(name__in=DEFAULT_ROLES).values_list("name", flat=True))

@@ -28,15 +28,18 @@ class SnapshotRetention:
         """Return the numbers by their names."""
         return asdict(self)
 
-    def options(self) -> list[str]:
+    def options(self, *, more: int = 0) -> list[str]:
         """Return the options of ``restic forget``; never none, as restic would then forget snapshots without a rule.
+
+        ``more`` snapshots take places from others without being newer than they: there are so many places more.
 
         Raises:
             ValueError: when every snapshot is kept.
         """
         if self.keeps_all:
             raise ValueError("every snapshot is kept: nothing is to be forgotten")
-        options = [word for name, count in asdict(self).items() if count for word in (f"--keep-{name}", str(count))]
+        counts = {name: count + more for name, count in asdict(self).items() if count}
+        options = [word for name, count in counts.items() for word in (f"--keep-{name}", str(count))]
         # All snapshots are of one device: without this, another name of the computer, or other folders, would be a group
         # of its own, and its snapshots would be kept beside those of the others.
         return [*options, "--group-by", ""]

@@ -6,10 +6,10 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -95,18 +95,63 @@ def test_a_hold_between_forgetting_and_deleting_keeps_the_files(repository: Path
     assert size(repository / "data") == before
 
 
-def test_the_lock_of_a_device_is_respected_and_a_stale_one_is_removed(repository: Path) -> None:
+@pytest.fixture
+def backup(repository: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A backup that waits for its input, and holds a lock."""
     environment = os.environ | {"RESTIC_REPOSITORY": str(repository), "RESTIC_PASSWORD": PASSWORD}
-    # A backup that waits for its input holds a lock.
     backup = subprocess.Popen(["restic", "backup", "--stdin"], env=environment, stdin=subprocess.PIPE)
     while not any((repository / "locks").iterdir()):
         time.sleep(0.1)
+    yield backup
+    backup.kill()
+    backup.communicate()
+
+
+def test_nothing_is_done_while_a_device_is_at_work(repository: Path, backup: subprocess.Popen[bytes]) -> None:
     done = maintain(repository)
     assert (done.result, done.pruned) == (MaintenanceResult.BUSY, False)
     assert "locked" in done.words
-    backup.send_signal(signal.SIGKILL)
+
+
+def test_a_lock_of_a_device_counts_by_the_clock_of_the_server_whatever_the_device_has_written_into_it(
+    repository: Path, backup: subprocess.Popen[bytes]
+) -> None:
+    (lock,) = (repository / "locks").iterdir()
+    # To restic this lock is stale: its host is this one, and the process is gone. That of a slow clock is, too.
+    backup.kill()
     backup.communicate()
+    assert maintain(repository).result == MaintenanceResult.BUSY
+    assert lock.exists()
+
+    day_ago = time.time() - 25 * 3600
+    os.utime(lock, (day_ago, day_ago))
     assert maintain(repository).pruned
+    assert not lock.exists()
+
+
+def test_damage_that_a_prune_meets_is_damage(repository: Path) -> None:
+    packs = [path for path in (repository / "data").rglob("*") if path.is_file() and path.stat().st_size > 100_000]
+    # Of the newest snapshot, which is kept.
+    max(packs, key=lambda path: path.stat().st_mtime).unlink()
+    done = maintenance.maintain(
+        repository,
+        PASSWORD,
+        SnapshotRetention(last=1),
+        check=False,
+        may_forget=lambda: True,
+        go_on=lambda: None,
+    )
+    assert (done.result, done.pruned) == (MaintenanceResult.DAMAGED, False), done.words
+
+
+def test_a_snapshot_of_a_wrong_clock_pushes_out_no_other(repository: Path, tmp_path: Path) -> None:
+    for year in range(2090, 2096):
+        restic(repository, "backup", "--host", "computer", "--time", f"{year}-01-01 12:00:00", str(tmp_path / "files"))
+
+    assert maintain(repository).pruned
+
+    kept = [each["time"][:10] for each in snapshots(repository)]
+    assert kept[:2] == ["2026-01-04", "2026-01-05"]
 
 
 @pytest.mark.parametrize("after", [0.2, 0.6, 1.0])

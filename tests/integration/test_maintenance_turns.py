@@ -168,6 +168,27 @@ def test_a_hold_that_begins_while_snapshots_are_forgotten_gets_all_of_them(
     restic(stored.folder, "check", "--read-data")
 
 
+@pytest.mark.parametrize("during", ["check", "forget"])
+def test_a_setting_that_is_changed_during_a_maintenance_counts_at_once(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch, during: str
+) -> None:
+    keep(stored, last=1)
+    run = local_restic.run
+
+    def with_change(*arguments: object, **options: object) -> local_restic.ResticAnswer:
+        answer = run(*arguments, **options)  # type: ignore[arg-type]
+        if during in arguments:
+            keep(stored, last=4)
+        return answer
+
+    monkeypatch.setattr(local_restic, "run", with_change)
+
+    turn()
+
+    assert stored.snapshots == 4
+    restic(stored.folder, "check", "--read-data")
+
+
 def test_snapshots_of_a_worker_that_was_killed_while_it_forgot_come_back(stored: Stored) -> None:
     forgotten_snapshots.put_aside(stored.folder)
     restic(stored.folder, "forget", "--keep-last", "1")
@@ -177,6 +198,18 @@ def test_snapshots_of_a_worker_that_was_killed_while_it_forgot_come_back(stored:
 
     assert stored.snapshots == 4
     restic(stored.folder, "check", "--read-data")
+
+
+def test_they_come_back_under_a_hold_though_nothing_is_due(stored: Stored) -> None:
+    turn()
+    forgotten_snapshots.put_aside(stored.folder)
+    restic(stored.folder, "forget", "--keep-last", "1")
+    hold(stored)
+
+    assert turn(NIGHT + timedelta(hours=2)) == 0
+
+    assert stored.snapshots == 4
+    assert forgotten_snapshots.interrupted(storage_roots().live.path) == []
 
 
 def test_archives_of_blocked_users_stay_as_they_are(stored: Stored) -> None:

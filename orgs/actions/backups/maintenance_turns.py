@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -19,14 +20,14 @@ from django.utils import timezone
 from orgs.actions.backups import maintenance_records
 from orgs.backups.folder_locks import FolderLocked, locked
 from orgs.backups.move_errors import printable
-from orgs.backups.restic import maintenance
+from orgs.backups.restic import forgotten_snapshots, maintenance
 from orgs.backups.restic.local_restic import ResticMissing
 from orgs.backups.restic.maintenance import Maintained
 from orgs.backups.storage_roots import storage_roots
 from orgs.models import Archive, MaintenanceResult
 from orgs.models.backups.archive_maintenance import maintained, may_be_shortened
 from orgs.models.encrypted_text import Undecryptable, decrypted
-from orgs.rules.inheritance import effective_settings
+from orgs.rules.inheritance import effective_settings, snapshot_retention_of
 from orgs.rules.snapshot_retention import SnapshotRetention
 
 log = logging.getLogger("rollcall.archives")
@@ -51,6 +52,7 @@ def carry_out_due(*, clock: Callable[[], datetime], stay: Callable[[], None], tu
     ``stay`` is called every second, and raises if the worker has to stop: the archive stays whole.
     """
     ends, done = time.monotonic() + turn, 0
+    _put_back_what_was_interrupted()
     for pk in _due(clock()):
         if time.monotonic() > ends or not storage_roots().live.is_there():
             break
@@ -63,6 +65,20 @@ def carry_out_due(*, clock: Callable[[], datetime], stay: Callable[[], None], tu
             log.warning("archive %s waits for its next turn, as the database did not work: %s", pk, error)
         stay()
     return done
+
+
+def _put_back_what_was_interrupted() -> None:
+    """Put back the snapshots that a killed worker was forgetting: a hold may have begun, and an export be waiting.
+
+    Else that would wait for the next maintenance, which under a hold is the next check.
+    """
+    root = storage_roots().live
+    for repository in forgotten_snapshots.interrupted(root.path):
+        with suppress(FolderLocked), locked(root, repository.name):
+            try:
+                forgotten_snapshots.put_back(repository)
+            except OSError as error:
+                log.warning("snapshots of %s can't be put back: %s", repository.name, printable(error))
 
 
 def check_is_due(*, at: datetime) -> Q:
@@ -146,12 +162,18 @@ def _maintain(
         # Read again: a move may have begun before the lock was there.
         if not Archive.objects.filter(maintained(), pk=archive.pk).exists():
             raise MaintenanceOver
+        shortened = Archive.objects.filter(may_be_shortened(), pk=archive.pk)
+
+        def may_forget() -> bool:
+            # A check takes hours: the setting may be another one by now, or the user be in another org.
+            return shortened.exists() and snapshot_retention_of(archive.device.user_id) == retention
+
         return maintenance.maintain(
             roots.live.repository(guid),
             password,
             retention,
             check=check,
-            may_forget=Archive.objects.filter(may_be_shortened(), pk=archive.pk).exists,
+            may_forget=may_forget,
             go_on=go_on,
             keep_open=[lock],
         )

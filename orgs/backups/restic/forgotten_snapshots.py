@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from orgs.backups.durable_files import make_folder, rename
-from orgs.backups.folders import UPLOADS
+from orgs.backups.folders import GUID, UPLOADS
 
 _SNAPSHOTS = "snapshots"
 
@@ -43,6 +43,12 @@ def put_back(repository: Path) -> int:
             missing += 1
     drop(repository)
     return missing
+
+
+def interrupted(root: Path) -> list[Path]:
+    """Return the archives in a storage root that have copies of snapshots: they are maintained now, or were until a kill."""
+    repositories = [path.parent.parent for path in sorted(root.glob(f"*/{UPLOADS}/{_SNAPSHOTS}"))]
+    return [path for path in repositories if GUID.fullmatch(path.name)]
 
 
 def drop(repository: Path) -> None:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orgs.backups.restic import forgotten_snapshots, local_restic
+from orgs.backups.restic import archive_reading, forgotten_snapshots, local_restic
 from orgs.backups.restic.local_restic import ResticAnswer
 from orgs.models import MaintenanceResult
 from orgs.rules.snapshot_retention import SnapshotRetention
 
 # What restic prints when the archive, and not the call, is what is wrong.
-_DAMAGE = ("repository contains errors", "LoadIndex returned errors", "ciphertext verification failed")
+_DAMAGE = (
+    "repository contains errors",
+    "LoadIndex returned errors",
+    "ciphertext verification failed",
+    "packs from index missing",
+    "pack size does not match",
+    "index is not complete",
+    "unable to load a tree",
+)
+_AT_WORK = "A device has locked the archive: it is at work, sleeps, or was stopped in the last 24 hours."
 
 
 class HoldBegan(Exception):
@@ -48,9 +57,9 @@ def maintain(
     """Check where ``check`` is true; then forget and prune by ``retention``, if there is one and no damage was found.
 
     ``may_forget`` returns whether there is no legal hold. It is called before each step that deletes, every second during
-    it, and once more after snapshots were forgotten: those that were there when a hold began are put back. A lock that a
-    device holds is left alone. ``unlock`` removes only what restic calls stale: locks older than 30 minutes, and those of
-    dead processes of this machine.
+    it, and once more after snapshots were forgotten: those that were there when a hold began are put back. While a device
+    may be at work, by its lock, nothing is done. ``unlock`` then removes only what restic calls stale: locks older than 30
+    minutes, and those of dead processes of this machine.
 
     Raises:
         ResticMissing: when restic is not installed.
@@ -62,6 +71,8 @@ def maintain(
 
     # What a process has left that was killed while it forgot.
     forgotten_snapshots.put_back(repository)
+    if archive_reading.device_may_be_at_work(repository, restic):
+        return Maintained(MaintenanceResult.BUSY, words=_AT_WORK)
     if not (unlocked := restic("unlock")).went_well:
         return Maintained(_result(unlocked), words=unlocked.words)
     checked = False
@@ -73,12 +84,18 @@ def maintain(
             return Maintained(result, checked, words=answer.words)
     if retention is None or retention.keeps_all or not may_forget():
         return Maintained(MaintenanceResult.DONE, checked)
-    return _shorten(repository, retention, restic, may_forget=may_forget, go_on=go_on, checked=checked)
+    try:
+        future = archive_reading.snapshots_of_the_future(repository, password, go_on=go_on, keep_open=keep_open)
+    except archive_reading.Unreadable as error:
+        return Maintained(MaintenanceResult.FAILED, checked, words=str(error))
+    # With a place more for each of them: a wrong clock, or a hostile hand, would push out what is to be kept.
+    options = retention.options(more=future)
+    return _shorten(repository, options, restic, may_forget=may_forget, go_on=go_on, checked=checked)
 
 
 def _shorten(
     repository: Path,
-    retention: SnapshotRetention,
+    options: Sequence[str],
     restic: Callable[..., ResticAnswer],
     *,
     may_forget: Callable[[], bool],
@@ -93,7 +110,7 @@ def _shorten(
     before = forgotten_snapshots.count(repository)
     forgotten_snapshots.put_aside(repository)
     try:
-        answer = restic("forget", *retention.options(), watch=watch_hold)
+        answer = restic("forget", *options, watch=watch_hold)
         if not may_forget():
             raise HoldBegan
     except BaseException as stopped:

@@ -13,6 +13,12 @@ def test_numbers_are_options_and_zeros_are_none() -> None:
     assert options == ["--keep-last", "3", "--keep-monthly", "12", "--group-by", ""]
 
 
+def test_places_that_are_taken_are_added_to_each_number() -> None:
+    options = SnapshotRetention(last=3, monthly=12).options(more=2)
+
+    assert options == ["--keep-last", "5", "--keep-monthly", "14", "--group-by", ""]
+
+
 def test_without_a_number_every_snapshot_is_kept_and_there_are_no_options() -> None:
     assert KEEP_ALL.keeps_all
     with pytest.raises(ValueError, match="every snapshot is kept"):
