@@ -9,10 +9,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from tests.unit.agent.computers import PASSWORD, SUMMARY, Computer
+from tests.unit.agent.computers import PASSWORD, SUMMARY, Computer, load_agent
 from tests.unit.agent.fake_console import ALLOWED, BLOCKED, GUID, REPOSITORY_PASSWORD, TOKEN, FakeConsole
 
 EARLIER = "2026-01-01T12:00:00+00:00"
@@ -47,6 +48,21 @@ def group(pid: int) -> list[int]:
         if int(values[2]) == pid and values[0] != "Z":
             found.append(int(path.parent.name))
     return found
+
+
+class TestAComputerThatSlept:
+    def test_for_long_ends_restic_whose_lock_is_gone_and_a_nap_does_not(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        agent = load_agent()
+        clock = iter([0.0, 3600.0, 3600.0, 50_000.0])
+        monkeypatch.setattr(agent, "time", SimpleNamespace(monotonic=time.monotonic, time=lambda: next(clock)))
+        monkeypatch.setattr(agent, "LOOK_SECONDS", 0.1)
+        with subprocess.Popen(["sleep", "60"], text=True) as process:
+            try:
+                with pytest.raises(agent.Stopped, match="slept for too long"):
+                    agent._wait(process, lambda: 30.0)
+            finally:
+                process.kill()
+        assert next(clock, None) is None
 
 
 class TestRestic:

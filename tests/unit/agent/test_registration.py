@@ -82,6 +82,19 @@ class TestRegister:
         assert "Password of your archive is missing" in missing.stderr
         assert "mine alone" not in done.stdout
 
+    def test_loses_no_password_that_only_the_user_has(self, console: FakeConsole, computer: Computer) -> None:
+        console.sends("POST /agent/register", 200, console.registration(key_holder="user", repository_password=""))
+        computer.register(console.address, ROLLCALL_REPOSITORY_PASSWORD="the right one")
+
+        def again(**typed: str) -> tuple[str, list[str]]:
+            assert computer.register(console.address, "--again", **typed).returncode == 0
+            settings = json.loads((computer.folder / "settings.json").read_text())
+            return settings["password"], settings["former_passwords"]
+
+        assert again() == ("the right one", [])
+        assert again(ROLLCALL_REPOSITORY_PASSWORD="a wrong one") == ("a wrong one", ["the right one"])
+        assert again(ROLLCALL_REPOSITORY_PASSWORD="the right one") == ("the right one", ["a wrong one"])
+
     def test_sends_the_code_of_somebody_who_needs_one(self, console: FakeConsole, computer: Computer) -> None:
         console.refuses("POST /agent/register", 401, "code-needed", "Type the code of your code app.")
 
