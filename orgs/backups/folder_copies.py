@@ -125,6 +125,9 @@ def _write_part(source: Path, part: Path) -> str:
                 rest = memoryview(block)
                 while rest:
                     rest = rest[writer.write(rest) :]
+            # The time of a snapshot's file is when it came.
+            found = os.fstat(reading)
+            os.utime(writing, ns=(found.st_atime_ns, found.st_mtime_ns))
             os.fsync(writing)
     return digest.hexdigest()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,18 @@ class SnapshotRetention:
         # All snapshots are of one device: without this, another name of the computer, or other folders, would be a group
         # of its own, and its snapshots would be kept beside those of the others.
         return [*options, "--group-by", ""]
+
+    def kept(self, times: Mapping[str, datetime]) -> set[str]:
+        """Return the names of the snapshots with these times that are kept where there are no others."""
+        newest = sorted(times, key=lambda name: (times[name], name), reverse=True)
+        found = set(newest[: self.last])
+        periods = ((self.daily, "%Y-%m-%d"), (self.weekly, "%G-%V"), (self.monthly, "%Y-%m"), (self.yearly, "%Y"))
+        for count, period in periods:
+            last_of_each: dict[str, str] = {}
+            for name in newest:
+                last_of_each.setdefault(times[name].strftime(period), name)
+            found.update(list(last_of_each.values())[:count])
+        return found
 
 
 KEEP_ALL = SnapshotRetention()

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,22 @@ def test_a_snapshot_of_a_wrong_clock_pushes_out_no_other(repository: Path, tmp_p
 
     kept = [each["time"][:10] for each in snapshots(repository)]
     assert kept[:2] == ["2026-01-04", "2026-01-05"]
+
+
+def test_a_snapshot_that_was_dated_back_pushes_out_no_other(repository: Path, tmp_path: Path) -> None:
+    for each in snapshots(repository):
+        came = datetime.fromisoformat(each["time"]).timestamp() + 60
+        os.utime(repository / "snapshots" / each["id"], (came, came))
+    true_ones = [each["id"] for each in snapshots(repository)][-2:]
+    for day in range(1, 6):
+        restic(
+            repository, "backup", "--host", "computer", "--time", f"2026-01-0{day} 23:00:00", str(tmp_path / "files")
+        )
+
+    for _ in range(2):
+        assert maintain(repository).pruned
+        assert set(true_ones) < {each["id"] for each in snapshots(repository)}
+    restic(repository, "check", "--read-data")
 
 
 @pytest.mark.parametrize("after", [0.2, 0.6, 1.0])

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from orgs.backups.restic.local_restic import ResticAnswer
 MAY_SLEEP = timedelta(hours=24)
 # Clocks differ a little.
 _CLOCKS_DIFFER = timedelta(minutes=10)
+# A snapshot has the time at which its backup began, and comes at its end.
+LONGEST_BACKUP = timedelta(days=3)
 
 
 class Unreadable(Exception):
@@ -54,10 +57,26 @@ def _is_of_device(path: Path, restic: Callable[..., ResticAnswer]) -> bool:
     return True
 
 
-def snapshots_of_the_future(
+@dataclass(frozen=True, slots=True)
+class StoredSnapshots:
+    """The times of the snapshots of an archive by their ids: of those that came about when they say, and of all."""
+
+    in_time: dict[str, datetime]
+    every: dict[str, datetime]
+
+    @property
+    def of_the_future(self) -> int:
+        """How many have a time that is still to come."""
+        latest = datetime.fromtimestamp(time.time(), UTC) + _CLOCKS_DIFFER
+        return sum(each > latest for each in self.every.values())
+
+
+def snapshots(
     repository: Path, password: str, *, go_on: Callable[[], None], keep_open: Collection[int] = ()
-) -> int:
-    """Return how many snapshots have a time that is still to come.
+) -> StoredSnapshots:
+    """Return the times of the snapshots.
+
+    The device writes the time of a snapshot. When it came is the time of its file, by the clock of this machine.
 
     Raises:
         Unreadable: when they can't be listed.
@@ -68,8 +87,16 @@ def snapshots_of_the_future(
         if not done.went_well:
             raise Unreadable(done.words)
         output.seek(0)
-        latest = datetime.fromtimestamp(time.time(), UTC) + _CLOCKS_DIFFER
         try:
-            return sum(datetime.fromisoformat(each["time"]) > latest for each in json.load(output) or [])
+            every = {each["id"]: datetime.fromisoformat(each["time"]) for each in json.load(output) or []}
         except (ValueError, KeyError, TypeError) as error:
             raise Unreadable("restic lists a snapshot without a time") from error
+    in_time = {name: when for name, when in every.items() if _came_in_time(repository / "snapshots" / name, when)}
+    return StoredSnapshots(in_time, every)
+
+
+def _came_in_time(path: Path, when: datetime) -> bool:
+    with suppress(FileNotFoundError):
+        came = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return -_CLOCKS_DIFFER <= came - when <= LONGEST_BACKUP
+    return False

@@ -6,6 +6,7 @@ A snapshot is a small file that names what a backup consists of; until a prune, 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,15 +28,21 @@ def put_aside(repository: Path) -> None:
         make_folder(aside.parent)
     make_folder(aside)
     for path in (repository / _SNAPSHOTS).iterdir():
-        shutil.copyfile(path, aside / path.name, follow_symlinks=False)
+        # With its time, which is when it came.
+        shutil.copy2(path, aside / path.name, follow_symlinks=False)
 
 
-def put_back(repository: Path) -> int:
-    """Put back the snapshots that are missing, and end the copies; return how many were missing. Safe to do twice."""
+def put_back(repository: Path, *, only: Collection[str] | None = None) -> int:
+    """Put back the snapshots that are missing, and end the copies; return how many were missing. Safe to do twice.
+
+    With ``only``, those of these names: the others stay forgotten.
+    """
     aside, missing = _aside(repository), 0
     if not aside.is_dir():
         return 0
     for path in sorted(aside.iterdir()):
+        if only is not None and path.name not in only:
+            continue
         target = repository / _SNAPSHOTS / path.name
         # A copy that a killed process has not finished belongs to a snapshot that is still there.
         if not target.exists() and sha256(path.read_bytes()).hexdigest() == path.name:
@@ -52,7 +59,7 @@ def interrupted(root: Path) -> list[Path]:
 
 
 def drop(repository: Path) -> None:
-    """Remove the copies: what was forgotten stays forgotten."""
+    """Remove the copies: what is forgotten by now stays forgotten."""
     shutil.rmtree(_aside(repository))
 
 

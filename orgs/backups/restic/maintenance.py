@@ -85,17 +85,19 @@ def maintain(
     if retention is None or retention.keeps_all or not may_forget():
         return Maintained(MaintenanceResult.DONE, checked)
     try:
-        future = archive_reading.snapshots_of_the_future(repository, password, go_on=go_on, keep_open=keep_open)
+        stored = archive_reading.snapshots(repository, password, go_on=go_on, keep_open=keep_open)
     except archive_reading.Unreadable as error:
         return Maintained(MaintenanceResult.FAILED, checked, words=str(error))
-    # With a place more for each of them: a wrong clock, or a hostile hand, would push out what is to be kept.
-    options = retention.options(more=future)
-    return _shorten(repository, options, restic, may_forget=may_forget, go_on=go_on, checked=checked)
+    # A wrong clock, or a hostile hand, would push out what is to be kept. So there is a place more for each snapshot of the
+    # future, and what would be kept of those with a true time alone stays beside what has a made-up one.
+    options, kept = retention.options(more=stored.of_the_future), retention.kept(stored.in_time)
+    return _shorten(repository, options, kept, restic, may_forget=may_forget, go_on=go_on, checked=checked)
 
 
 def _shorten(
     repository: Path,
     options: Sequence[str],
+    kept: Collection[str],
     restic: Callable[..., ResticAnswer],
     *,
     may_forget: Callable[[], bool],
@@ -119,7 +121,7 @@ def _shorten(
         if isinstance(stopped, HoldBegan):
             return Maintained(MaintenanceResult.DONE, checked)
         raise
-    forgotten_snapshots.drop(repository)
+    forgotten_snapshots.put_back(repository, only=kept)
     after, pruned = forgotten_snapshots.count(repository), False
     if answer.went_well:
         # What is removed now was forgotten before any hold that stops it.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from orgs.rules.snapshot_retention import KEEP_ALL, SnapshotRetention, from_counts
@@ -23,6 +25,15 @@ def test_without_a_number_every_snapshot_is_kept_and_there_are_no_options() -> N
     assert KEEP_ALL.keeps_all
     with pytest.raises(ValueError, match="every snapshot is kept"):
         KEEP_ALL.options()
+
+
+def test_the_last_of_each_period_is_kept() -> None:
+    times = {f"{day:02}-{hour}": datetime(2026, 1, day, hour, tzinfo=UTC) for day in range(1, 32) for hour in (10, 20)}
+
+    assert SnapshotRetention(last=2).kept(times) == {"31-20", "31-10"}
+    assert SnapshotRetention(daily=2, monthly=3).kept(times) == {"31-20", "30-20"}
+    assert SnapshotRetention(weekly=2).kept(times) == {"31-20", "25-20"}
+    assert SnapshotRetention(last=1, yearly=5).kept({}) == set()
 
 
 @pytest.mark.parametrize("kept", [KEEP_ALL, SnapshotRetention(1, 2, 3, 4, 5)])
