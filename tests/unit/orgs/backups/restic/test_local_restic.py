@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,10 +61,20 @@ def test_only_the_end_of_long_messages_is_kept(programs: Path) -> None:
 
 def test_whoever_interrupts_ends_it(programs: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(local_restic, "CALLED_EVERY", 0.1)
-    put(programs, f"trap 'echo > {tmp_path}/ended; exit 130' INT; while :; do sleep 0.05; done")
+    # Python, as a shell that was started where the signal is ignored (in the background) can't trap it.
+    (tmp_path / "restic.py").write_text(
+        "import pathlib, signal, sys, time\n"
+        "here = pathlib.Path(sys.argv[1])\n"
+        "def ended(*_): (here / 'ended').touch(); sys.exit(130)\n"
+        "signal.signal(signal.SIGINT, ended)\n"
+        "(here / 'began').touch()\n"
+        "while True: time.sleep(0.05)\n"
+    )
+    put(programs, f'exec "{sys.executable}" "{tmp_path}/restic.py" "{tmp_path}"')
 
     def stop() -> None:
-        raise InterruptedError
+        if (tmp_path / "began").exists():
+            raise InterruptedError
 
     with pytest.raises(InterruptedError):
         local_restic.run(Path("/nowhere"), PASSWORD, go_on=stop)
