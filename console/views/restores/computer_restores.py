@@ -86,7 +86,7 @@ def _chosen(shown: Restoring) -> ChosenFiles:
         return ChosenFiles(LATEST)
     chosen = choice(shown.request)
     try:
-        with reading_slots.page():
+        with reading_slots.page(shown.request.user.pk):
             measured = snapshots.measure(archive, chosen.snapshot, chosen.paths, most_bytes=most)
     except (MoreThanAllowed, ReadingTookTooLong) as error:
         if most is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -17,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from console.http.page_requests import render_page
 from console.presenters.restores.restore_page import downloading, too_much_words
-from console.security.access import ConsoleRequest, author, confirmed, require
+from console.security.access import ConsoleRequest, author, confirmed, may_sign_in, require
 from console.views.restores.restore_access import CannotRestore, Choice, Restoring, choice, restoring, way_back
 from console.views.restores.restore_pages import words_of
 from orgs.actions.errors import Refused
@@ -29,10 +31,13 @@ from orgs.backups.restores.reading_slots import NoSlot, ReadingKind
 from orgs.backups.restores.restic_output import ReadingFailed
 from orgs.backups.restores.snapshots import Measured, MoreThanAllowed
 from orgs.backups.restores.zip_stream import ChosenPaths
-from orgs.rules.restore_rights import SOME_RESTORES, RestoreWay
+from orgs.models import Device, User
+from orgs.rules.restore_rights import SOME_RESTORES, RestoreWay, right
 
 # How many files one zip may have: their names are kept in memory.
 MOST_FILES = 50_000
+# Seconds between two questions whether a person may still download.
+LOOKED_EVERY = 10.0
 _NO_NAME_OF_A_FILE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -47,7 +52,7 @@ def download(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     try:
         chosen = choice(request)
         archive = shown.archive()
-        with reading_slots.page():
+        with reading_slots.page(request.user.pk):
             measured = _measured(shown, archive, chosen)
         if "sure" in request.POST:
             return _send(shown, archive, chosen, measured)
@@ -93,7 +98,8 @@ def _send(shown: Restoring, archive: ReadableArchive, chosen: Choice, measured: 
         NoSlot: when as many downloads are under way as may be at once.
     """
     paths = ChosenPaths(chosen.snapshot, chosen.paths, measured.folders)
-    zipped = ZipDownload(archive, paths, reading_slots.take(ReadingKind.DOWNLOAD))
+    may_go_on = partial(_may, viewer_id=shown.request.user.pk, device_id=shown.device.pk)
+    zipped = ZipDownload(archive, paths, reading_slots.take(ReadingKind.DOWNLOAD, shown.request.user.pk), may_go_on)
     files = ChosenFiles(chosen.snapshot, chosen.paths, measured.file_count, measured.size_bytes)
     try:
         zipped.begin()
@@ -110,10 +116,23 @@ def _send(shown: Restoring, archive: ReadableArchive, chosen: Choice, measured: 
     return StreamingHttpResponse(zipped, content_type="application/zip", headers=headers)
 
 
-class ZipDownload:
-    """The pieces of one zip; it has one of the slots for downloads, and a restic, until it ends in whatever way."""
+def _may(*, viewer_id: int, device_id: int) -> bool:
+    """Return whether a person may still download the files of a device."""
+    viewer = User.objects.select_related("org").filter(pk=viewer_id).first()
+    device = Device.objects.select_related("user__org").filter(pk=device_id).first()
+    if viewer is None or device is None or not may_sign_in(viewer):
+        return False
+    return right(viewer, device, RestoreWay.DOWNLOAD) is not None
 
-    def __init__(self, archive: ReadableArchive, chosen: ChosenPaths, slot: int) -> None:
+
+class ZipDownload:
+    """The pieces of one zip; it has one of the slots for downloads, and a restic, until it ends in whatever way.
+
+    ``may_go_on`` is asked now and then: a download ends with the right to it.
+    """
+
+    def __init__(self, archive: ReadableArchive, chosen: ChosenPaths, slot: int, may_go_on: Callable[[], bool]) -> None:
+        self._may_go_on, self._looked_at = may_go_on, time.monotonic()
         self._pieces = zip_stream.pieces(archive, chosen)
         self._first: list[bytes] = []
         self._slot: int | None = slot
@@ -133,6 +152,11 @@ class ZipDownload:
     def __next__(self) -> bytes:
         if self._first:
             return self._first.pop()
+        if time.monotonic() - self._looked_at > LOOKED_EVERY:
+            self._looked_at = time.monotonic()
+            if not self._may_go_on():
+                self.close()
+                raise ReadingFailed(_("The right to download these files has ended."))
         return next(self._pieces)
 
     def close(self) -> None:

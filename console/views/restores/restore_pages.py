@@ -46,7 +46,7 @@ def snapshot_list(request: ConsoleRequest, pk: int) -> HttpResponse:
     context = _context(shown) | {"snapshots": [], "why_not": ""}
     try:
         archive = shown.archive()
-        with reading_slots.page():
+        with reading_slots.page(request.user.pk):
             context["snapshots"] = snapshots.snapshots(archive)
     except (CannotRestore, ReadingFailed, NoSlot) as reason:
         context["why_not"] = words_of(reason)
@@ -75,7 +75,7 @@ def file_list(request: ConsoleRequest, pk: int) -> HttpResponse:
         archive = shown.archive()
         if not SNAPSHOT.fullmatch(snapshot):
             raise CannotRestore(_("Choose a snapshot first."))
-        with reading_slots.page():
+        with reading_slots.page(request.user.pk):
             if words:
                 found = snapshots.search(archive, snapshot, path, words, most=MOST_FOUND)
             else:
@@ -104,7 +104,9 @@ def only_the_computer_can(reason: Exception) -> bool:
 def words_of(reason: CannotRestore | ReadingFailed | NoSlot) -> str:
     """Return why an archive can't be read, and what to do."""
     if isinstance(reason, NoSlot):
-        return _("As many archives are read as may be at once, so that the pages stay quick. Try again in a minute.")
+        return _(
+            "As many archives are read as may be at once, or you read one already: so the pages stay quick. Try again in a minute."
+        )
     if isinstance(reason, ReadingTookTooLong):
         return _("It took too long, and was ended. Open a folder, and search or choose in it.")
     if isinstance(reason, ReadingFailed):

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from typing import IO, Any
+
+from django.utils.translation import gettext
 
 from orgs.backups.restores.readable_archives import ReadableArchive
 from orgs.backups.restores.restic_output import ReadingFailed, output_of
@@ -21,7 +23,9 @@ LISTED_WITHIN, SEARCHED_WITHIN, COUNTED_WITHIN = 20.0, 30.0, 60.0
 MOST_FILES = 200_000
 # The longest line of a listing: a path may have 4,096 bytes, each of which may be written as six characters.
 _LONGEST_LINE = 256 * 1024
-_UNKNOWN = datetime.min.replace(tzinfo=UTC)
+# Bytes of the list of snapshots. Whoever has the password of an archive writes what they like into it.
+_LONGEST_LIST = 16 * 1024**2
+_UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)
 _NANOSECONDS = re.compile(r"(\.\d{6})\d+")
 
 
@@ -92,7 +96,9 @@ def snapshots(archive: ReadableArchive) -> list[Snapshot]:
         ReadingFailed: when restic can't read it.
     """
     with output_of(archive, "snapshots", "--json", within=LISTED_WITHIN) as output:
-        text = output.read()
+        text = output.read(_LONGEST_LIST + 1)
+        if len(text) > _LONGEST_LIST:
+            raise ReadingFailed(gettext("its list of snapshots is too long"))
     rows = _json(text)
     found = [Snapshot(row["id"], _time(row["time"]) or _UNKNOWN, tuple(row.get("paths") or ())) for row in rows or ()]
     return sorted(found, key=lambda snapshot: snapshot.at, reverse=True)
@@ -209,6 +215,8 @@ def _json(text: bytes) -> Any:
 
 def _time(text: Any) -> datetime | None:
     try:
-        return datetime.fromisoformat(_NANOSECONDS.sub(r"\1", str(text)))
+        found = datetime.fromisoformat(_NANOSECONDS.sub(r"\1", str(text)))
     except ValueError:
         return None
+    # The first and the last one can't be shown in each time zone.
+    return found if 1 < found.year < MAXYEAR else None

@@ -15,6 +15,8 @@ class ZipNames:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        # The last number of a name that came more than once: who searches from 2 on searches for hours in a hostile folder.
+        self._numbers: dict[str, int] = {}
 
     def name_for(self, path: str) -> str:
         """Return the name for a path, whose bytes that are no UTF-8 are surrogates (``surrogateescape``)."""
@@ -22,10 +24,11 @@ class ZipNames:
         parts = [_UNSAFE.sub("_", part).rstrip(" ") for part in readable.split("/")]
         name = "/".join("_" if part in {".", ".."} else part for part in parts if part) or "_"
         # Names that differ in the letter case only are one name on some systems.
-        number, free = 1, name
+        number, free = self._numbers.get(name.lower(), 1), name
         while free.lower() in self._taken:
             number += 1
             stem, extension = _EXTENSION.split(name, maxsplit=1)[:2]
             free = f"{stem} ({number}){extension or ''}"
+        self._numbers[name.lower()] = number
         self._taken.add(free.lower())
         return free

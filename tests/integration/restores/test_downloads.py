@@ -182,7 +182,7 @@ class TestADownload:
         snapshot = laptop.back_up(large)
         archive = archive_of(laptop.device)
         download = ZipDownload(
-            archive, ChosenPaths(snapshot, [str(large)], ()), reading_slots.take(ReadingKind.DOWNLOAD)
+            archive, ChosenPaths(snapshot, [str(large)], ()), reading_slots.take(ReadingKind.DOWNLOAD, 1), lambda: True
         )
         download.begin()
 
@@ -194,18 +194,22 @@ class TestADownload:
 
     def test_that_the_browser_leaves_leaves_nothing(self, laptop: LiveArchive, large: Path) -> None:
         snapshot = laptop.back_up(large)
-        ada = signed_in(make_sysadmin())
+        ada, bea, cleo = (signed_in(make_sysadmin(name)) for name in ("ada", "bea", "cleo"))
 
-        answers = [send(ada, laptop, snapshot, large, sure="yes") for _ in range(2)]
+        answers = [send(ada, laptop, snapshot, large, sure="yes")]
+        second = send(ada, laptop, snapshot, large, sure="yes")
+        answers.append(send(bea, laptop, snapshot, large, sure="yes"))
         for answer in answers:
             next(iter(answer.streaming_content))
         assert len(restic_processes(snapshot)) == 2
-        refused = send(ada, laptop, snapshot, large, sure="yes")
+        refused = send(cleo, laptop, snapshot, large, sure="yes")
         for answer in answers:
             # As the web server does; the response's own way would close the connection to the database of the test.
             answer._iterator.close()
 
         assert "As many archives are read as may be at once" in words(refused)
+        # One person never has all the places.
+        assert "or you read one already" in words(second)
         assert restic_processes(snapshot) == {}
         assert zipped(send(ada, laptop, snapshot, large, sure="yes")).namelist() == [str(large)[1:]]
 
@@ -219,6 +223,22 @@ class TestADownload:
         os.kill(running, signal.SIGKILL)
 
         with pytest.raises(ReadingFailed):
+            list(pieces)
+        assert restic_processes(snapshot) == {}
+
+    def test_ends_when_the_right_to_it_ends(
+        self, laptop: LiveArchive, large: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("console.views.restores.downloads.LOOKED_EVERY", 0.0)
+        olga = make_user("olga", org=Org.objects.get(name="Left"), roles=["Org Admin"])
+        snapshot = laptop.back_up(large)
+        pieces = iter(send(signed_in(olga), laptop, snapshot, large, sure="yes").streaming_content)
+        next(pieces)
+        next(pieces)
+
+        olga.grants.all().delete()
+
+        with pytest.raises(ReadingFailed, match="has ended"):
             list(pieces)
         assert restic_processes(snapshot) == {}
 
