@@ -148,9 +148,9 @@ DAMAGE = {
     "I17.6": a_folder_without_an_archive,
     "I17.7": a_size_that_was_never_counted,
     "I17.8": two_repositories_of_one_device,
+    "I17.9": a_restore_that_nobody_requested,
+    "I17.10": a_restore_that_waits_for_ever,
     "I18.1": a_deployment_token_in_a_refusal,
     "I18.2": a_policy_that_lasts_longer_past_the_audit_trail,
     "I18.3": a_device_more_than_its_policy_may_bring,
-    "I17.9": a_restore_that_nobody_requested,
-    "I17.10": a_restore_that_waits_for_ever,
 }
