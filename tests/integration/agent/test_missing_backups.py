@@ -142,7 +142,7 @@ def test_a_devices_page_shows_its_last_backups() -> None:
 
     shown = signed_in(ada).get(f"/devices/{laptop.device.pk}/").content.decode()
 
-    assert "4711" in shown
+    assert "4,711" in shown
     assert "0:01:05" in shown
     assert "refused" in shown
     assert "&lt;b&gt;no space left" in shown
